@@ -189,3 +189,20 @@ def percore_libraries():
             headers = {"/usr/include/concurrentqueue": "concurrentqueue"},
             targets = {"concurrentqueue": ""},
         )
+
+    # Only the compatibility suite's --config=debian_libevent and the benchmarks' peers use it.
+    if not _have("debian_libevent"):
+        system_repository(
+            name = "debian_libevent",
+            debian_package = "libevent-dev",
+            headers = {
+                "/usr/include/event2": "event2",
+                "/usr/include/event.h": "event.h",
+                "/usr/include/evutil.h": "evutil.h",
+            },
+            targets = {
+                "event": "libevent",
+                "event_core": "libevent_core",
+                "event_pthreads": "libevent_pthreads",
+            },
+        )
