@@ -24,7 +24,7 @@ def percore_cc_library(name, copts = [], **kwargs):
     cc_library(
         name = name,
         copts = PERCORE_COPTS + copts,
-        include_prefix = "percore",
+        include_prefix = "percore/" + native.package_name(),
         **kwargs
     )
 
