@@ -90,7 +90,12 @@ struct event {
 
   union {
     TAILQ_ENTRY(event) ev_next_with_common_timeout;
-    int min_heap_idx; /* slot of the timer queue; negative: none */
+    int min_heap_idx;
+    struct {
+      int slot_;         /* in the timer queue; negative: not queued */
+      ev_uint32_t seq_;  /* order among equal deadlines */
+      ev_int64_t armed_; /* the deadline that the queue knows, nanoseconds */
+    } ev_percore_;
   } ev_timeout_pos;
   evutil_socket_t ev_fd;
   /* Activations from other threads: the pending bit and the result flags.
@@ -118,7 +123,7 @@ struct event {
 
   short ev_events;
   short ev_res; /* result flags handed to the callback */
-  /* The library keeps two 64-bit times here, not a timeval. */
+  /* tv_sec holds the deadline on the monotonic clock, in nanoseconds. */
   struct timeval ev_timeout;
 };
 

@@ -109,9 +109,21 @@ class alignas(64) Gate {
     word_.fetch_or(kClosed, std::memory_order_acq_rel);
     // No ringer can come after this: armed is cleared and never set again.
     word_.fetch_and(~kArmed, std::memory_order_acq_rel);
+    AwaitRingers();
+  }
+
+  // Waits until nobody is ringing. While the owner is awake nobody starts to:
+  // the doorbell may be exchanged. Owner.
+  void AwaitRingers() const {
     while (word_.load(std::memory_order_acquire) >= kOneRinger) {  // [G3]
       P::Pause();
     }
+  }
+
+  // In the child of a fork: the threads that rang are not here, nor is whoever
+  // armed. Mail and closing stay. Owner.
+  void ForgetOthers() {
+    word_.fetch_and(kMail | kClosed, std::memory_order_relaxed);
   }
 
  private:
