@@ -132,6 +132,9 @@ class Mailbox {
     return rings_.load(std::memory_order_relaxed);
   }
 
+  // Wakes the owner if it sleeps, as if there were mail. Any thread.
+  void Nudge() { Announce(); }
+
   // --- Owner ------------------------------------------------------------
 
   // At most `n` messages may wait; 0: no bound. Before anyone sends.

@@ -54,6 +54,11 @@ SendResult Outboxes::Post(Mailbox* target, Message&& message) {
     box = Find(target);
     if (box == nullptr) return target->SendNow(std::move(message));
   }
+  if (box->count == kBatch) {
+    // The last flush found no memory, and what waits is not given up for it.
+    FlushBox(box);
+    if (box->count == kBatch) return SendResult::kNoMemory;
+  }
   if (!target->CountIn(1)) return SendResult::kFull;
   if (waiting_ == 0) oldest_ = Cycles();
   box->messages[box->count++] = std::move(message);
@@ -68,8 +73,8 @@ void Outboxes::FlushBox(Box* box) {
   const std::size_t n = box->count;
   const SendResult result =
       box->target->SendBatch(box->lease, box->messages, n);
-  // Out of memory: they wait for the next flush, unless the box is full.
-  if (result == SendResult::kNoMemory && n < kBatch) return;
+  // Out of memory: they wait for the next flush.
+  if (result == SendResult::kNoMemory) return;
   if (result != SendResult::kOk) {
     for (std::size_t i = 0; i < n; ++i) box->messages[i].Reset();
     box->target->CountOut(n);

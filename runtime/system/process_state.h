@@ -64,6 +64,7 @@ struct ProcessState {
   ConditionFunctions conditions{};
   unsigned long (*thread_id_fn)() = nullptr;
   bool lock_debugging{};
+  bool locks_are_pthreads{};  // installed by evthread_use_pthreads
   LockFunctions undebugged_locks{};
   ConditionFunctions undebugged_conditions{};
   std::atomic<bool> lockable_objects_exist{};
