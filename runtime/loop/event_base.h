@@ -259,6 +259,11 @@ class EventBase {
   int ProcessQueue(ActiveQueue* queue, int limit, std::int64_t until_ns);
   void RunCallback(event_callback* cb);
   void RunEvent(event* ev);
+  void RunFinalizer(event* ev);
+  void ShuffleReady();
+  bool BreakRequested();
+  std::uint64_t BeginTiming(const void* what);
+  void EndTiming(std::uint64_t began);
   void RunSignalEvent(event* ev);
   void RunPersistentEvent(event* ev);
   void AfterCallback();
@@ -278,15 +283,19 @@ class EventBase {
   static void RunOnceNode(ControlNode* node, bool closed);
   static void RunOnceEvent(evutil_socket_t fd, short what, void* arg);
   void LinkOnce(OnceEvent* once);
+  void FreeOnceEvents();
+  void DropActive(bool run_finalizers);
 
   int WatchSignal(event* ev);
   void UnwatchSignal(event* ev);
-  int OpenSignalFd();
   int UpdateSignalFd();
   static void ReadSignalFd(evutil_socket_t fd, short what, void* arg);
 
   template <typename F>
   int ForEachLocked(F&& fn);
+
+  // Messages taken from the lane and not yet run (a break, an exception).
+  static constexpr std::size_t kInbox = 16;
 
   // Hot: touched every turn.
   Backend* backend_ = nullptr;
@@ -340,6 +349,9 @@ class EventBase {
   PodVector<timeval*> common_timeouts_;
   std::int64_t wall_offset_ns_ = 0;
   std::int64_t wall_offset_read_ns_ = 0;
+  std::size_t inbox_at_ = 0;
+  std::size_t inbox_end_ = 0;
+  Message inbox_[kInbox];
   LoopStats stats_;
   LoopProgress progress_;
 };

@@ -151,6 +151,9 @@ class Mailbox {
   event* TakeActivations() { return activations_.TakeAll(); }
   bool HasActivations() const { return !activations_.Empty(); }
   ControlNode* TakeControl() { return control_.TakeAll(); }
+  bool HasControlBits() const {
+    return control_bits_.load(std::memory_order_relaxed) != 0;
+  }
   std::uint32_t TakeControlBits() {
     if (control_bits_.load(std::memory_order_relaxed) == 0) return 0;
     return control_bits_.exchange(0, std::memory_order_acquire);

@@ -68,6 +68,18 @@ class BaseLockGuard {
   BaseLock* lock_;
 };
 
+// Drops a held lock for as long as it lives: around callbacks.
+class BaseLockDropped {
+ public:
+  explicit BaseLockDropped(BaseLock* lock) : lock_(lock) { lock_->Unlock(); }
+  ~BaseLockDropped() { lock_->Lock(); }
+  BaseLockDropped(const BaseLockDropped&) = delete;
+  BaseLockDropped& operator=(const BaseLockDropped&) = delete;
+
+ private:
+  BaseLock* lock_;
+};
+
 }  // namespace percore
 
 #endif  // PERCORE_RUNTIME_SYNC_BASE_LOCK_H_
