@@ -130,6 +130,8 @@ struct BackendKind {
   Backend* (*create)(const BackendOptions& options);
 };
 
+inline bool IsListed(const BackendKind& kind) { return kind.listed; }
+
 // All kinds of this platform; the last has a null name.
 const BackendKind* BackendKinds();
 

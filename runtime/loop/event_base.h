@@ -79,6 +79,10 @@ enum class DelWait {
   kAlways,          // event_del_block
 };
 
+// What event_self_cbarg returns: an address in the process's one state, so that
+// two copies of the code agree.
+inline void* SelfArgument() { return &percore_state; }
+
 class EventBase {
  public:
   // Null with a warning: no backend fits, or no memory or descriptors.
@@ -311,7 +315,7 @@ class EventBase {
   std::int64_t now_ns_ = 0;
   Clock* clock_ = nullptr;
   event_callback* current_ = nullptr;
-  short* remaining_calls_ = nullptr;  // of the running signal event
+  int remaining_calls_ = 0;  // of the running signal event
   int running_priority_ = -1;
   int active_ = 0;
   int added_ = 0;

@@ -37,7 +37,7 @@ int EventBase::Assign(event* ev, EventBase* base, evutil_socket_t fd,
   if (base == nullptr) {
     base = From(State().current_base.load(std::memory_order_acquire));
   }
-  if (arg == event_self_cbarg()) arg = ev;
+  if (arg == SelfArgument()) arg = ev;
   if (!(events & EV_SIGNAL)) DebugCheckNonBlocking(fd);
   DebugCheckNotAdded("event_assign", ev);
 
@@ -178,9 +178,7 @@ int EventBase::AddDeadline(event* ev, std::int64_t deadline_ns) {
   // A call that is queued only for the old timeout is off: semantics 3.1.
   if ((flags & EVLIST_ACTIVE) && (ev->ev_res & EV_TIMEOUT)) {
     if (ev->ev_events & EV_SIGNAL) {
-      if (current_ == &ev->ev_evcallback && remaining_calls_ != nullptr) {
-        *remaining_calls_ = 0;
-      }
+      if (current_ == &ev->ev_evcallback) remaining_calls_ = 0;
     }
     UnqueueActive(&ev->ev_evcallback);
   }
@@ -214,9 +212,7 @@ int EventBase::Del(event* ev, DelWait wait) {
 
 void EventBase::DelLocked(event* ev) {
   short& flags = Flags(ev);
-  if (current_ == &ev->ev_evcallback && remaining_calls_ != nullptr) {
-    *remaining_calls_ = 0;  // semantics 3.3
-  }
+  if (current_ == &ev->ev_evcallback) remaining_calls_ = 0;  // semantics 3.3
   if (flags & EVLIST_TIMEOUT) {
     timers_.Remove(ev);
     ClearFlag(&flags, EVLIST_TIMEOUT);

@@ -367,7 +367,7 @@ int EventBase::ProcessQueue(ActiveQueue* queue, int limit,
 
 void EventBase::AfterCallback() {
   current_ = nullptr;
-  remaining_calls_ = nullptr;
+  remaining_calls_ = 0;
   if (current_waiters_ != 0) {
     current_waiters_ = 0;
     lock_.WakeAll();
@@ -463,15 +463,14 @@ void EventBase::RunEvent(event* ev) {
 }
 
 void EventBase::RunSignalEvent(event* ev) {
-  // event_del in the callback zeroes this through remaining_calls_.
-  short remaining = ev->ev_.ev_signal.ev_ncalls;
-  remaining_calls_ = &remaining;
+  // event_del in the callback zeroes this.
+  remaining_calls_ = ev->ev_.ev_signal.ev_ncalls;
   const auto run = ev->ev_evcallback.evcb_cb_union.evcb_callback;
   const evutil_socket_t fd = ev->ev_fd;
   const short result = ev->ev_res;
   void* arg = ev->ev_evcallback.evcb_arg;
-  while (remaining > 0) {
-    --remaining;
+  while (remaining_calls_ > 0) {
+    --remaining_calls_;
     BaseLockDropped unlocked(&lock_);
     run(fd, result, arg);
     if (break_ || stop_ || BreakRequested()) break;  // semantics 1.11

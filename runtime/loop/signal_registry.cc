@@ -43,6 +43,27 @@ SignalRegistry* SignalRegistry::Get() {
   return registry;
 }
 
+SignalRegistry::~SignalRegistry() {
+  for (Number& number : numbers_) {
+    Slot* slot = number.slots.load(std::memory_order_relaxed);
+    while (slot != nullptr) {
+      Slot* next = slot->next.load(std::memory_order_relaxed);
+      MemDelete(slot);
+      slot = next;
+    }
+  }
+}
+
+void SignalRegistry::Shutdown() {
+  SignalRegistry* registry = State().signals.load(std::memory_order_acquire);
+  if (registry == nullptr) return;
+  for (const Number& number : registry->numbers_) {
+    if (number.watchers != 0) return;  // a base is still alive
+  }
+  State().signals.store(nullptr, std::memory_order_release);
+  MemDelete(registry);
+}
+
 void SignalRegistry::Lock() {
   while (locked_.exchange(true, std::memory_order_acquire)) sched_yield();
 }

@@ -24,6 +24,9 @@ class SignalRegistry {
   // The process's registry, made on first use; null when there is no memory.
   static SignalRegistry* Get();
 
+  // Frees it (libevent_global_shutdown). Requires that nobody watches.
+  static void Shutdown();
+
   // Tells `mailbox` about signal `number` (1..64) from now on. 0, or an errno
   // value. A mailbox watches a number once. Any thread, not in a handler.
   int Watch(int number, Mailbox* mailbox);
@@ -38,6 +41,9 @@ class SignalRegistry {
  private:
   template <typename T, typename... Args>
   friend T* MemNew(Args&&...) noexcept;
+  template <typename T>
+  friend void MemDelete(T*) noexcept;
+  ~SignalRegistry();
 
   // A watcher's place; slots are reused and never freed.
   struct Slot {

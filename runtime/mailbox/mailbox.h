@@ -38,6 +38,21 @@ enum class SendResult {
   kNoMemory,
 };
 
+// The same as percore_post_result of <percore/percore.h>.
+constexpr int ToPostResult(SendResult result) {
+  switch (result) {
+    case SendResult::kOk:
+      return 0;
+    case SendResult::kFull:
+      return -1;
+    case SendResult::kClosed:
+      return -2;
+    case SendResult::kNoMemory:
+      return -3;
+  }
+  return -3;
+}
+
 // A caller-owned note to the loop; `run` is called once on the owner, in the
 // loop's turn, or with `closed` when the loop ended before. It may free the
 // node.

@@ -1,0 +1,131 @@
+/*
+ * percore's extensions to libevent's API, for C programs.
+ *
+ * A base made by event_base_new() or by a runtime is the same thing; all of
+ * <event2/event.h> works on both. Errors are -1 with errno set, unless said
+ * otherwise.
+ */
+#ifndef PERCORE_RUNTIME_PERCORE_PERCORE_H_
+#define PERCORE_RUNTIME_PERCORE_PERCORE_H_
+
+#include <event2/util.h>
+#include <event2/visibility.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+struct event_config;
+struct percore_runtime;
+
+/* percore's own version, "0.1.0"; event_get_version() names the libevent API
+   that is spoken. Static storage. Any thread. */
+EVENT2_EXPORT_SYMBOL const char *percore_get_version(void);
+
+/* Asks for one backend by name ("epoll", "io_uring", "poll", ...), also one
+   that is never chosen by itself. NULL: back to the order of preference. The
+   environment's PERCORE_METHOD does the same for configurations that name
+   none. 0, or -1 without memory. */
+EVENT2_EXPORT_SYMBOL int percore_config_set_method(struct event_config *cfg,
+                                                   const char *method);
+
+/* What became of a posted function. */
+enum percore_post_result {
+  PERCORE_POSTED = 0,
+  PERCORE_FULL = -1,      /* the mailbox is bounded and at its bound */
+  PERCORE_CLOSED = -2,    /* the base is being freed or its runtime stopped */
+  PERCORE_NO_MEMORY = -3
+};
+
+/* Runs fn(arg) once in the loop of `base`, soon. Any thread, as long as the
+   base is not freed meanwhile; posts of one thread run in their order. Posted
+   from a callback of another loop, it leaves at the end of that loop's turn.
+   Unlike event_base_once() nothing is allocated. If the base is freed first,
+   fn is not run. Returns a percore_post_result. */
+EVENT2_EXPORT_SYMBOL int percore_post(struct event_base *base,
+                                      void (*fn)(void *), void *arg);
+
+/* A loop's counters since it was made. Times are in nanoseconds and need
+   percore_base_set_timing(base, 1). */
+struct percore_stats {
+  size_t size; /* set to sizeof(struct percore_stats) before the call */
+  ev_uint64_t turns;
+  ev_uint64_t callbacks;
+  ev_uint64_t messages_run;
+  ev_uint64_t messages_posted;
+  ev_uint64_t waits;
+  ev_uint64_t wakeups_sent;
+  ev_uint64_t wakeups_received;
+  ev_uint64_t wakeups_spurious;
+  ev_uint64_t timers_expired;
+  ev_uint64_t stale_reports;
+  ev_uint64_t backend_rebuilds;
+  ev_uint64_t busy_ns;
+  ev_uint64_t waiting_ns;
+};
+
+/* 0, or -1 when `size` is too small to be one we know. On the thread that runs
+   the loop, or while nobody does; any thread for a locked base. */
+EVENT2_EXPORT_SYMBOL int percore_base_get_stats(struct event_base *base,
+                                                struct percore_stats *stats);
+
+/* Measures each callback and each wait from now on, or stops doing so. Threads
+   as above. */
+EVENT2_EXPORT_SYMBOL void percore_base_set_timing(struct event_base *base,
+                                                  int on);
+
+/* --- A loop on each core ------------------------------------------------- */
+
+/* What a runtime is made from; zeroed means the defaults. */
+struct percore_runtime_options {
+  size_t size;        /* sizeof(struct percore_runtime_options) */
+  int cores;          /* 0: all usable ones (affinity, cpuset, CPU quota) */
+  int no_pinning;     /* leave the threads where the system puts them */
+  const char *method; /* backend by name, or NULL */
+  const char *name;   /* of the threads: "NAME/0"; NULL: "percore" */
+  ev_uint64_t mailbox_bound; /* most messages waiting in one; 0: no bound */
+};
+
+/* A stopped runtime with one base for each core; `options` may be NULL. NULL
+   with errno set when bases cannot be made. Any thread. */
+EVENT2_EXPORT_SYMBOL struct percore_runtime *percore_runtime_new(
+    const struct percore_runtime_options *options);
+
+/* How many cores it has. Any thread. */
+EVENT2_EXPORT_SYMBOL int percore_runtime_cores(
+    const struct percore_runtime *runtime);
+
+/* The base of a core, owned by the runtime; NULL out of range. Add events to
+   it before percore_runtime_start(), or on its own thread. Any thread. */
+EVENT2_EXPORT_SYMBOL struct event_base *percore_runtime_base(
+    struct percore_runtime *runtime, int core);
+
+/* Starts the threads. 0, or -1 with errno set; then none runs. */
+EVENT2_EXPORT_SYMBOL int percore_runtime_start(struct percore_runtime *runtime);
+
+/* Asks every loop to end after its turn; does not wait. Any thread, and
+   async-signal-safe. */
+EVENT2_EXPORT_SYMBOL void percore_runtime_stop(struct percore_runtime *runtime);
+
+/* Waits until the threads have ended. Not from a core. */
+EVENT2_EXPORT_SYMBOL void percore_runtime_join(struct percore_runtime *runtime);
+
+/* Stops, joins and frees. Not from a core. NULL is ignored. */
+EVENT2_EXPORT_SYMBOL void percore_runtime_free(struct percore_runtime *runtime);
+
+/* Runs fn(arg) on a core; as percore_post. Any thread. */
+EVENT2_EXPORT_SYMBOL int percore_runtime_post(struct percore_runtime *runtime,
+                                              int core, void (*fn)(void *),
+                                              void *arg);
+
+/* The core of `runtime` that the caller runs on, or -1. Any thread. */
+EVENT2_EXPORT_SYMBOL int percore_runtime_current_core(
+    const struct percore_runtime *runtime);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PERCORE_RUNTIME_PERCORE_PERCORE_H_ */
