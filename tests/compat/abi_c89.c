@@ -24,6 +24,9 @@
 #include <evutil.h>
 #ifndef TESTING_DEBIAN_LIBEVENT
 #include <event2/watch.h>
+#if !defined(PERCORE_EVENT_H_) || !defined(PERCORE_EVUTIL_H_)
+#error "the 1.x headers are another libevent's"
+#endif
 #endif
 
 #include "tests/compat/abi_rows.h"

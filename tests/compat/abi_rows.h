@@ -24,7 +24,7 @@ const struct abi_row* abi_rows_c89(size_t* count);
 int abi_c89_eai_addrfamily(void);
 int abi_c89_eai_nodata(void);
 
-/* sizeof(struct evutil_addrinfo), of the 1.x umbrella's struct event. */
+/* Of the struct event that C code embeds. */
 size_t abi_c89_sizeof_event(void);
 
 #ifdef __cplusplus

@@ -20,10 +20,14 @@ PERCORE_COPTS = [
 ]
 
 def percore_cc_library(name, copts = [], **kwargs):
-    """A cc_library whose headers are included as "percore/<path>"."""
+    """A cc_library whose headers are included as "percore/<path>".
+
+    linkstatic: with hidden visibility a shared object of each library could not reach the
+    next one's, and that is what tests link by default."""
     cc_library(
         name = name,
         copts = PERCORE_COPTS + copts,
+        linkstatic = True,
         include_prefix = "percore/" + native.package_name(),
         **kwargs
     )
