@@ -4,9 +4,8 @@
 #include <event2/event_struct.h>
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <algorithm>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "percore/tests/compat/backends.h"
@@ -112,8 +111,6 @@ TEST_P(TimerTest, ManyTimersInOrder) {
   std::mt19937 random(7);
   struct Timer {
     int64_t due = 0;
-    int* last = nullptr;
-    int index = 0;
     int64_t* previous = nullptr;
     int fired = 0;
     event* ev = nullptr;
@@ -123,8 +120,6 @@ TEST_P(TimerTest, ManyTimersInOrder) {
   std::vector<int> order(kTimers);
   for (int i = 0; i < kTimers; ++i) {
     Timer& t = timers[i];
-    // Distances of 100 us, so that two adds in a row cannot swap two timers
-    // of different index.
     t.previous = &previous;
     t.ev = evtimer_new(
         base(),
