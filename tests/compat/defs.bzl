@@ -11,3 +11,18 @@ def compat_test(name, srcs = None, deps = [], **kwargs):
         deps = deps + ["//tests/compat:libevent_under_test"],
         **kwargs
     )
+
+def compat_modes_test(name, srcs = None, deps = [], **kwargs):
+    """A file of the suite twice: NAME without locks, NAME_shared with evthread_use_pthreads()."""
+    for suffix, defines in [("", []), ("_shared", ["COMPAT_SHARED_MODE=1"])]:
+        compat_test(
+            name = name + suffix,
+            srcs = (srcs or [name + ".cc"]) + ["compat_main.cc"],
+            deps = deps + [
+                "//tests/compat:probes",
+                "@com_google_googletest//:gtest",
+            ],
+            gtest_main = False,
+            local_defines = defines,
+            **kwargs
+        )
