@@ -93,8 +93,8 @@ TEST(BackendMethod, ChangelistAddsAndDeletesBetweenWaits) {
   close(ends[1]);
 }
 
-// More fds ready at once than one wait first asks for; and, for select, fds
-// above FD_SETSIZE.
+// More fds ready at once than one wait first asks for; and fds above
+// FD_SETSIZE.
 // semantics 5.2, 5.5
 TEST(BackendMethod, ManyFdsReadyAtOnceAndBeyondFdSetsize) {
   constexpr int kPairs = 600;
@@ -105,7 +105,14 @@ TEST(BackendMethod, ManyFdsReadyAtOnceAndBeyondFdSetsize) {
   if (limit.rlim_cur < 2 * kPairs + 100) {
     GTEST_SKIP() << "SKIP: needs " << 2 * kPairs + 100 << " descriptors";
   }
-  for (const char* method : {"epoll", "poll", "select"}) {
+#ifdef TESTING_DEBIAN_LIBEVENT
+  const std::vector<const char*> methods = {"epoll", "poll"};
+#else
+  // better: the C library ends Debian's select above FD_SETSIZE, for its
+  // FD_SET is checked.
+  const std::vector<const char*> methods = {"epoll", "poll", "select"};
+#endif
+  for (const char* method : methods) {
     BasePtr base = Only(method);
     ASSERT_NE(nullptr, base) << method;
     ASSERT_STREQ(method, event_base_get_method(base.get()));
@@ -130,6 +137,28 @@ TEST(BackendMethod, ManyFdsReadyAtOnceAndBeyondFdSetsize) {
     events.clear();
     for (const int fd : fds) close(fd);
   }
+}
+
+// The sets grow as the numbers of the descriptors do.
+// semantics 5.5
+TEST(BackendMethod, SelectGrowsItsSets) {
+  BasePtr base = Only("select");
+  std::vector<int> fds;
+  std::vector<EventPtr> events;
+  int calls = 0;
+  for (int i = 0; i < 400; ++i) {
+    int ends[2];
+    ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    fds.insert(fds.end(), {ends[0], ends[1]});
+    evutil_make_socket_nonblocking(ends[0]);
+    ASSERT_EQ(1, write(ends[1], "x", 1));
+    events.emplace_back(event_new(base.get(), ends[0], EV_READ, Count, &calls));
+    ASSERT_EQ(0, event_add(events.back().get(), nullptr));
+  }
+  EXPECT_EQ(1, event_base_dispatch(base.get()));
+  EXPECT_EQ(400, calls);
+  events.clear();
+  for (const int fd : fds) close(fd);
 }
 
 // semantics 5.1
