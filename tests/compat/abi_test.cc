@@ -47,6 +47,7 @@ TEST(Abi, LayoutAndValuesAsStrictC89SeesThem) {
   EXPECT_EQ(abi_c89_sizeof_event(), sizeof(struct event));
 }
 
+// api EVUTIL_EAI_ADDRFAMILY, EVUTIL_EAI_NODATA
 // A strict program does not see these two of glibc's codes and gets numbers
 // of libevent's own; a GNU one gets glibc's.
 TEST(Abi, ErrorCodesThatStrictModeHides) {
@@ -56,11 +57,15 @@ TEST(Abi, ErrorCodesThatStrictModeHides) {
   EXPECT_EQ(EVUTIL_EAI_NODATA, EAI_NODATA);
 }
 
+// api LIBEVENT_VERSION
 TEST(Abi, VersionMacros) {
   EXPECT_STREQ(LIBEVENT_VERSION, "2.1.12-stable");
   EXPECT_STREQ(EVENT__VERSION, "2.1.12-stable");
 }
 
+// api ev_uint64_t, ev_int64_t, ev_uint32_t, ev_int32_t, ev_uint16_t,
+// ev_int16_t, ev_uint8_t, ev_int8_t, ev_uintptr_t, ev_intptr_t, ev_ssize_t,
+// ev_off_t, ev_socklen_t, evutil_socket_t, evutil_addrinfo
 TEST(Abi, IntegerTypesAreMacros) {
 #if !defined(ev_uint64_t) || !defined(ev_int64_t) || !defined(ev_uint32_t) || \
     !defined(ev_int32_t) || !defined(ev_uint16_t) || !defined(ev_int16_t) ||  \
@@ -90,6 +95,7 @@ TEST(Abi, FeatureMacros) {
   EXPECT_EQ(_EVENT_LOG_ERR, EVENT_LOG_ERR);
 }
 
+// api TAILQ_ENTRY, TAILQ_HEAD, LIST_ENTRY, LIST_HEAD
 // The closure of these names must not leak out of event_struct.h where the
 // system's <sys/queue.h> was not included.
 TEST(Abi, QueueMacrosDoNotLeak) {
@@ -98,6 +104,9 @@ TEST(Abi, QueueMacrosDoNotLeak) {
 #endif
 #if defined(LIST_HEAD) && !defined(_SYS_QUEUE_H_)
   FAIL() << "LIST_HEAD is left behind";
+#endif
+#if (defined(TAILQ_HEAD) || defined(LIST_ENTRY)) && !defined(_SYS_QUEUE_H_)
+  FAIL() << "TAILQ_HEAD or LIST_ENTRY is left behind";
 #endif
 }
 
