@@ -39,7 +39,10 @@ def _merged_archive_impl(ctx):
         command = "%s -M < %s" % (toolchain.ar_executable, script.path),
         mnemonic = "MergeArchives",
     )
-    return [DefaultInfo(files = depset([out]))]
+    return [DefaultInfo(
+        files = depset([out]),
+        runfiles = ctx.runfiles([out]),
+    )]
 
 merged_archive = rule(
     implementation = _merged_archive_impl,
@@ -115,7 +118,10 @@ def _installed_headers_impl(ctx):
         ]),
         mnemonic = "InstallHeaders",
     )
-    return [DefaultInfo(files = depset([out]))]
+    return [DefaultInfo(
+        files = depset([out]),
+        runfiles = ctx.runfiles([out]),
+    )]
 
 installed_headers = rule(
     implementation = _installed_headers_impl,
