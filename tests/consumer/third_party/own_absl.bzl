@@ -5,7 +5,7 @@ that a test can tell which Abseil percore's code was compiled with. The labels a
 the compiled parts are not: what links proves that percore's runtime needs headers only.
 """
 
-_TARGETS = {
+TARGETS = {
     "absl/base": ["base", "config", "core_headers", "dynamic_annotations"],
     "absl/cleanup": ["cleanup"],
     "absl/container": ["btree", "fixed_array", "inlined_vector"],
@@ -16,7 +16,6 @@ _TARGETS = {
 }
 
 def _own_absl_impl(ctx):
-    ctx.file("WORKSPACE", "workspace(name = \"com_google_absl\")\n")
     for command in (
         ["mkdir", "-p", "include"],
         ["cp", "-rL", "/usr/include/absl", "include/absl"],
@@ -39,7 +38,7 @@ cc_library(
     visibility = ["//visibility:public"],
 )
 """)
-    for package, names in _TARGETS.items():
+    for package, names in TARGETS.items():
         ctx.file(package + "/BUILD.bazel", "".join([
             """
 cc_library(
@@ -55,3 +54,12 @@ own_absl = repository_rule(
     implementation = _own_absl_impl,
     local = True,
 )
+
+def aliases():
+    """In the module that stands for this Abseil: the labels of the calling package."""
+    for name in TARGETS.get(native.package_name(), []):
+        native.alias(
+            name = name,
+            actual = "@own_copy//%s:%s" % (native.package_name(), name),
+            visibility = ["//visibility:public"],
+        )
