@@ -1,8 +1,9 @@
-"""bzlmod (Bazel 7) entry to the same repositories as deps.bzl."""
+"""For MODULE.bazel: the libraries that Bazel's central registry has no module of."""
 
-load("//tools/deps:deps.bzl", "percore_libraries")
+load("//tools/deps:system.bzl", "EXTENSION_LIBRARIES", "system_library")
 
 def _impl(_ctx):
-    percore_libraries()
+    for name in EXTENSION_LIBRARIES:
+        system_library(name)
 
 percore_system = module_extension(implementation = _impl)
