@@ -127,6 +127,8 @@ bool EventBase::Init(const BaseConfig& config) {
     return false;
   }
   mailbox_->SetBound(config.mailbox_bound);
+  // So that a wait never fails for want of memory.
+  if (!ready_.Reserve(32)) return false;
   if (SetPriorities(1) != 0) return false;
   backend_ = ChooseBackend(config);
   if (backend_ == nullptr) return false;

@@ -55,12 +55,15 @@ int FdTable::Insert(Backend* backend, event* ev, bool check_edges) {
         fd);
     return EINVAL;
   }
+  // Alone on a number whose removal is pending. An edge must be looked at
+  // again in any case: what is readable now is news to a new watcher.
   const bool alone = entry.head == nullptr;
+  const bool trusted =
+      !(events & EV_ET) &&
+      ev->ev_.ev_io.ev_io_next.le_prev == Stamp(entry.generation);
   Count(&entry, events, +1);
   const Interest wanted = Wanted(entry);
-  if (entry.kernel == kInterestNone ||
-      (alone &&
-       ev->ev_.ev_io.ev_io_next.le_prev != Stamp(entry.generation))) {
+  if (entry.kernel == kInterestNone || (alone && !trusted)) {
     const Interest before = entry.kernel;
     const int error =
         backend->Update(fd, ++entry.generation, before, wanted);

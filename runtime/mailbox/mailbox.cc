@@ -56,9 +56,9 @@ bool Mailbox::Announce() {
 void Mailbox::SendActivation(event* ev, short result, short ncalls) {
   if (!MarkActivation(PendingWord(ev), result, ncalls)) return;
   activations_.Push(ev);
-  // To a closed mailbox: the base is gone, and so is the caller's right to
-  // the event; nothing more is touched.
-  Announce();
+  // Closed: the event must not stay on a list that nobody drains, for its
+  // owner may free it as soon as this returns.
+  if (!Announce()) Discard();
 }
 
 bool Mailbox::SendControl(ControlNode* node) {

@@ -34,7 +34,7 @@ namespace percore {
 enum class SendResult {
   kOk,
   kFull,      // the mailbox is bounded and at its bound
-  kClosed,    // its loop is gone; nothing will run
+  kClosed,    // its loop is gone, or going: see Send
   kNoMemory,
 };
 
@@ -115,9 +115,10 @@ class Mailbox {
 
   // A closure for the owner to run. From a loop's thread it may wait in that
   // loop's outbox until the end of its turn (see outbox.h); from elsewhere it
-  // goes at once. On kOk the message is moved from; otherwise it is as it was,
-  // except that a message handed over while the loop closes is destroyed here
-  // and kClosed returned.
+  // goes at once. On kOk the message is moved from; otherwise it is as it was.
+  // Only a message that is handed over while the loop closes is moved from
+  // although the answer is kClosed: then it has been destroyed here, or the
+  // loop ran it in its last turn.
   SendResult Send(Message&& message);
 
   // As Send, but never through an outbox.

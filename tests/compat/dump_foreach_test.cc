@@ -94,8 +94,13 @@ TEST_F(DumpForeachTest, InsertedLines) {
                 "] Read Write EOF Persist ET");
   EXPECT_EQ(Line(dump, sig.ev()),
             " [sig " + std::to_string(SIGUSR2) + "] Signal Persist");
+#ifdef TESTING_DEBIAN_LIBEVENT
   // The read side of the signal pipe is internal.
   EXPECT_NE(dump.find("] Read Persist Internal\n"), std::string::npos);
+#else
+  // better: signals come through the mailbox, and there is no pipe to watch.
+  EXPECT_EQ(dump.find("Internal"), std::string::npos);
+#endif
 }
 
 // semantics 3.15: the timeout as wall-clock time with six digits.

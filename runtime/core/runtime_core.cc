@@ -1,0 +1,361 @@
+#include "percore/runtime/core/runtime_core.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "percore/runtime/core/topology.h"
+#include "percore/runtime/observe/log.h"
+#include "percore/runtime/system/process_state.h"
+
+namespace percore {
+namespace {
+
+// The core that the calling thread is, if it is one of a runtime's.
+struct ThisCore {
+  const RuntimeCore* runtime = nullptr;
+  int index = -1;
+};
+thread_local ThisCore this_core;
+
+void NameThread(const std::string& name) {
+  // The system cuts at 15 characters and a NUL.
+  prctl(PR_SET_NAME, name.substr(0, 15).c_str(), 0, 0, 0);
+}
+
+void PinThread(int cpu) {
+  const int count = std::max(cpu + 1, 1024);
+  cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(count));
+  if (set == nullptr) return;
+  const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(count));
+  CPU_ZERO_S(size, set);
+  CPU_SET_S(static_cast<std::size_t>(cpu), size, set);
+  if (sched_setaffinity(0, size, set) != 0) {
+    LogWarn("cannot bind a loop to processor %d", cpu);
+  }
+  CPU_FREE(set);
+}
+
+class SignalsBlocked {
+ public:
+  explicit SignalsBlocked(const std::vector<int>& signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int number : signals) sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &set, &previous_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+
+ private:
+  sigset_t previous_;
+};
+
+}  // namespace
+
+std::unique_ptr<RuntimeCore> RuntimeCore::Create(
+    const RuntimeOptions& options) {
+  std::unique_ptr<RuntimeCore> runtime(new RuntimeCore(options));
+  const int error = runtime->Init();
+  if (error == 0) return runtime;
+  runtime.reset();
+  errno = error;
+  return nullptr;
+}
+
+int RuntimeCore::Init() {
+  InstallForkHandler();
+  fork_generation_ = ForkGeneration();
+  const Topology topology = ReadTopology();
+  if (options_.cores < 0) return EINVAL;
+  const int n = options_.cores != 0 ? options_.cores : topology.UsableCores();
+  if (topology.HasQuota()) options_.pin = false;
+  BaseConfig config;
+  config.owned = true;
+  config.mailbox_bound = options_.mailbox_bound;
+  config.clock = options_.clock;
+  if (!options_.method.empty() && !config.SetMethod(options_.method.c_str())) {
+    return ENOMEM;
+  }
+  for (int i = 0; i < n; ++i) {
+    auto core = std::make_unique<Core>();
+    core->index = i;
+    core->cpu = topology.cpus[static_cast<std::size_t>(i) %
+                              topology.cpus.size()];
+    if (options_.shuffle_seed != 0) {
+      config.shuffle_seed = options_.shuffle_seed + static_cast<unsigned>(i);
+    }
+    errno = 0;
+    core->base = EventBase::Create(&config);
+    if (core->base == nullptr) return errno != 0 ? errno : ENOMEM;
+    core->base->SetTiming(options_.timing || options_.stall_ns != 0);
+    core->mailbox = MailboxRef(core->base->mailbox());
+    cores_.push_back(std::move(core));
+  }
+  return 0;
+}
+
+RuntimeCore::~RuntimeCore() {
+  Drain(options_.drain_deadline_ns);
+  for (auto& core : cores_) {
+    if (core->base != nullptr) core->base->Free(/*run_finalizers=*/true);
+  }
+}
+
+int RuntimeCore::CurrentCore() const {
+  return this_core.runtime == this ? this_core.index : -1;
+}
+
+void RuntimeCore::ThreadMain(Core* core) {
+  this_core = {this, core->index};
+  NameThread(options_.name + "/" + std::to_string(core->index));
+  if (options_.pin) PinThread(core->cpu);
+  {
+    std::lock_guard lock(mutex_);
+    ++started_;
+  }
+  changed_.notify_all();
+  core->base->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
+  this_core = {};
+}
+
+int RuntimeCore::Start() {
+  if (fork_generation_ != ForkGeneration()) return ENOTSUP;
+  if (running_.exchange(true, std::memory_order_acq_rel)) return EALREADY;
+  SignalsBlocked blocked(options_.blocked_signals);
+  started_ = 0;
+  for (auto& core : cores_) {
+    // std::thread reports failure only by throwing; ask pthreads first.
+    try {
+      core->thread = std::thread(&RuntimeCore::ThreadMain, this, core.get());
+    } catch (const std::system_error& error) {
+      for (auto& started : cores_) started->base->RequestStop();
+      JoinAll();
+      running_.store(false, std::memory_order_release);
+      return error.code().value();
+    }
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return started_ == cores(); });
+  lock.unlock();
+  if (options_.stall_ns != 0) {
+    watcher_stop_ = false;
+    watcher_ = std::thread(&RuntimeCore::WatchForStalls, this);
+  }
+  return 0;
+}
+
+void RuntimeCore::JoinAll() {
+  for (auto& core : cores_) {
+    if (core->thread.joinable()) core->thread.join();
+  }
+  if (watcher_.joinable()) {
+    {
+      std::lock_guard lock(mutex_);
+      watcher_stop_ = true;
+    }
+    changed_.notify_all();
+    watcher_.join();
+  }
+}
+
+void RuntimeCore::Register(Service* service) {
+  std::lock_guard lock(mutex_);
+  services_.push_back(service);
+}
+
+void RuntimeCore::Unregister(Service* service) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = std::find(services_.begin(), services_.end(), service);
+    if (it == services_.end()) return;
+    services_.erase(it);
+  }
+  if (!running()) {
+    DestroyServices({service});
+    return;
+  }
+  OnEveryCore(
+      [service](int core, std::function<void()> done) {
+        service->Quiesce(core, std::move(done));
+      },
+      options_.drain_deadline_ns);
+  DestroyServices({service});
+}
+
+namespace {
+
+// Counts cores that are done; outlives a wait that gave up.
+struct Countdown {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int left;
+  explicit Countdown(int n) : left(n) {}
+  void Done() {
+    std::lock_guard lock(mutex);
+    if (--left == 0) changed.notify_all();
+  }
+};
+
+}  // namespace
+
+bool RuntimeCore::OnEveryCore(
+    const std::function<void(int, std::function<void()>)>& fn,
+    std::int64_t deadline_ns) {
+  auto countdown = std::make_shared<Countdown>(cores());
+  for (auto& core : cores_) {
+    const int index = core->index;
+    const SendResult sent = core->mailbox->SendNow(Message(
+        [fn, index, countdown] { fn(index, [countdown] { countdown->Done(); }); }));
+    if (sent != SendResult::kOk) countdown->Done();
+  }
+  std::unique_lock lock(countdown->mutex);
+  return countdown->changed.wait_for(
+      lock, std::chrono::nanoseconds(deadline_ns),
+      [&] { return countdown->left == 0; });
+}
+
+void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
+  const auto destroy = [&services](int core) {
+    for (auto it = services.rbegin(); it != services.rend(); ++it) {
+      (*it)->Destroy(core);
+    }
+  };
+  if (!running()) {
+    for (int core = 0; core < cores(); ++core) destroy(core);
+    return;
+  }
+  // Without a deadline: the objects must be gone before their loops.
+  OnEveryCore(
+      [&destroy](int core, std::function<void()> done) {
+        destroy(core);
+        done();
+      },
+      INT64_MAX / 4);
+}
+
+bool RuntimeCore::Drain(std::int64_t deadline_ns) {
+  if (fork_generation_ != ForkGeneration()) {
+    // In the child of a fork the threads do not exist.
+    for (auto& core : cores_) {
+      if (core->thread.joinable()) core->thread.detach();
+    }
+    if (watcher_.joinable()) watcher_.detach();
+    return true;
+  }
+  if (!running()) {
+    std::vector<Service*> services;
+    {
+      std::lock_guard lock(mutex_);
+      services.swap(services_);
+    }
+    DestroyServices(services);
+    return true;
+  }
+  std::vector<Service*> services;
+  {
+    std::lock_guard lock(mutex_);
+    services = services_;
+    services_.clear();
+  }
+  const auto until = std::chrono::steady_clock::now() +
+                     std::chrono::nanoseconds(deadline_ns);
+  bool quiet = true;
+  for (Service* service : services) {
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        until - std::chrono::steady_clock::now());
+    quiet &= OnEveryCore(
+        [service](int core, std::function<void()> done) {
+          service->Quiesce(core, std::move(done));
+        },
+        std::max<std::int64_t>(left.count(), 0));
+  }
+  DestroyServices(services);
+  for (auto& core : cores_) core->base->RequestStop();
+  JoinAll();
+  running_.store(false, std::memory_order_release);
+  return quiet;
+}
+
+void RuntimeCore::RequestStop() {
+  stop_requested_.store(true, std::memory_order_release);
+  if (EventBase* control = control_.load(std::memory_order_acquire)) {
+    control->RequestStop();
+  }
+}
+
+int RuntimeCore::Run() {
+  if (!running()) {
+    const int error = Start();
+    if (error != 0) return error;
+  }
+  BaseConfig config;
+  config.owned = true;
+  EventBase* control = EventBase::Create(&config);
+  if (control == nullptr) {
+    const int error = errno;
+    Drain(options_.drain_deadline_ns);
+    return error;
+  }
+  const auto stop = [](evutil_socket_t, short, void* arg) {
+    static_cast<EventBase*>(arg)->LoopBreak();
+  };
+  event interrupt;
+  event terminate;
+  EventBase::Assign(&interrupt, control, SIGINT, EV_SIGNAL | EV_PERSIST, stop,
+                    control);
+  EventBase::Assign(&terminate, control, SIGTERM, EV_SIGNAL | EV_PERSIST, stop,
+                    control);
+  if (options_.handle_signals) {
+    control->Add(&interrupt, nullptr);
+    control->Add(&terminate, nullptr);
+  }
+  // Published first and then asked, as RequestStop sets first and then looks.
+  control_.store(control, std::memory_order_seq_cst);
+  if (!stop_requested_.load(std::memory_order_seq_cst)) {
+    control->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
+  }
+  control_.store(nullptr, std::memory_order_seq_cst);
+  if (options_.handle_signals) {
+    control->Del(&interrupt, DelWait::kNever);
+    control->Del(&terminate, DelWait::kNever);
+  }
+  Drain(options_.drain_deadline_ns);
+  control->Free(true);
+  stop_requested_.store(false, std::memory_order_relaxed);
+  return 0;
+}
+
+std::vector<LoopStats> RuntimeCore::Stats() {
+  struct Snapshot {
+    std::mutex mutex;
+    std::vector<LoopStats> stats;
+  };
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->stats.resize(cores_.size());
+  if (!running()) {
+    for (auto& core : cores_) {
+      snapshot->stats[Index(core->index)] = core->base->Stats();
+    }
+    return snapshot->stats;
+  }
+  OnEveryCore(
+      [this, snapshot](int core, std::function<void()> done) {
+        const LoopStats stats = base(core)->Stats();
+        {
+          std::lock_guard lock(snapshot->mutex);
+          snapshot->stats[static_cast<std::size_t>(core)] = stats;
+        }
+        done();
+      },
+      1'000'000'000);
+  std::lock_guard lock(snapshot->mutex);
+  return snapshot->stats;
+}
+
+}  // namespace percore

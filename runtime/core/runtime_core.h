@@ -1,0 +1,159 @@
+// The engine of a runtime: one loop on each core, its threads, and how they
+// stop. Runtime (runtime.h) is the C++ door to it and <percore/percore.h> the
+// C one; errors here are errno values.
+//
+//   kStopped --Start--> kRunning --Stop/Drain--> kQuiescing --> kStopped
+//
+// Stop has two phases. First every service is told on every core, accepts
+// nothing new and finishes or refuses what is under way; when all have said
+// so (or the deadline is over) every shard is destroyed on its own core, and
+// only then the loops end. A call between cores can therefore never reach a
+// dead object.
+#ifndef PERCORE_RUNTIME_CORE_RUNTIME_CORE_H_
+#define PERCORE_RUNTIME_CORE_RUNTIME_CORE_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "percore/runtime/loop/event_base.h"
+#include "percore/runtime/mailbox/message.h"
+
+namespace percore {
+
+struct RuntimeOptions {
+  // Loops; 0: Topology::UsableCores(). More than there are processors is
+  // allowed (two loops then share one).
+  int cores = 0;
+  // Bind each thread to its processor. Off by itself under a CPU quota.
+  bool pin = true;
+  // Threads are named "<name>/<core>", cut to the system's 15 characters.
+  std::string name = "percore";
+  // Backend by name; empty: the order of preference.
+  std::string method;
+  // Most messages waiting in one mailbox; 0: no bound.
+  std::uint64_t mailbox_bound = 0;
+  // Time callbacks and waits (LoopStats).
+  bool timing = false;
+  // A callback that runs longer is reported with its function and stack;
+  // 0: no stall detector. Implies timing.
+  std::int64_t stall_ns = 0;
+  // How long Drain waits for services to quiesce.
+  std::int64_t drain_deadline_ns = 10'000'000'000;
+  // Run() drains on SIGINT and SIGTERM.
+  bool handle_signals = true;
+  // Signals that the runtime blocks in its threads before they start.
+  std::vector<int> blocked_signals;
+  // Tests: the order of what is unordered, and time. See BaseConfig.
+  std::uint64_t shuffle_seed = 0;
+  Clock* clock = nullptr;
+};
+
+// Something with a part on each core that must end in two phases. The calls
+// come on that core's thread.
+class Service {
+ public:
+  virtual ~Service() = default;
+  // Accept nothing new. Call `done` on this core when nothing is under way
+  // any more; it may be called at once.
+  virtual void Quiesce(int core, std::function<void()> done) = 0;
+  // Destroy this core's part. Nothing of any service is called afterwards.
+  virtual void Destroy(int core) = 0;
+};
+
+class RuntimeCore {
+ public:
+  // Stopped, with a base for each core. Null with errno set.
+  static std::unique_ptr<RuntimeCore> Create(const RuntimeOptions& options);
+  // Stops and joins. Not on a core.
+  ~RuntimeCore();
+
+  int cores() const { return static_cast<int>(cores_.size()); }
+  EventBase* base(int core) { return cores_[Index(core)]->base; }
+  Mailbox* mailbox(int core) { return cores_[Index(core)]->mailbox.get(); }
+  const RuntimeOptions& options() const { return options_; }
+
+  // Starts the threads; returns when every loop runs. 0, EALREADY, or what
+  // pthread_create said (then none runs).
+  int Start();
+  bool running() const { return running_.load(std::memory_order_acquire); }
+
+  // Two-phase stop. True if all services had quiesced by the deadline. Waits;
+  // not on a core. Idempotent.
+  bool Drain(std::int64_t deadline_ns);
+
+  // Asks for a Drain by whoever is in Run(), or for the loops' end when
+  // nobody is. Any thread, a core too; async-signal-safe.
+  void RequestStop();
+
+  // Starts if need be, waits for RequestStop or (handle_signals) SIGINT or
+  // SIGTERM, drains. 0, or an errno value. Not on a core.
+  int Run();
+
+  // The core of this runtime that the caller is on, or -1. Any thread.
+  int CurrentCore() const;
+
+  // Any thread. See Mailbox::Send.
+  SendResult Post(int core, Message message) {
+    return mailbox(core)->Send(std::move(message));
+  }
+
+  // Services quiesce in the order of registration and are destroyed in the
+  // reverse one. Any thread that is not a core.
+  void Register(Service* service);
+  // Quiesces and destroys this one alone if the runtime is running.
+  void Unregister(Service* service);
+
+  // A snapshot of each loop's counters. Waits for the loops; not on a core.
+  // A loop that does not answer within a second is left zero.
+  std::vector<LoopStats> Stats();
+
+  // Callbacks seen running longer than stall_ns so far.
+  std::uint64_t stalls() const {
+    return stalls_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  struct Core {
+    int index = 0;
+    int cpu = -1;
+    EventBase* base = nullptr;
+    MailboxRef mailbox;
+    std::thread thread;
+  };
+
+  explicit RuntimeCore(const RuntimeOptions& options) : options_(options) {}
+  std::size_t Index(int core) const { return static_cast<std::size_t>(core); }
+  int Init();
+  void ThreadMain(Core* core);
+  void JoinAll();
+  // Runs fn(core) on every core and waits, at most until `deadline_ns`.
+  bool OnEveryCore(const std::function<void(int, std::function<void()>)>& fn,
+                   std::int64_t deadline_ns);
+  void DestroyServices(const std::vector<Service*>& services);
+  void WatchForStalls();
+
+  RuntimeOptions options_;
+  std::vector<std::unique_ptr<Core>> cores_;
+  std::atomic<bool> running_{false};
+  std::atomic<bool> stop_requested_{false};
+  std::atomic<EventBase*> control_{nullptr};
+  std::uint32_t fork_generation_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Service*> services_;
+  int started_ = 0;
+  std::thread watcher_;
+  bool watcher_stop_ = false;
+  std::atomic<std::uint64_t> stalls_{0};
+};
+
+}  // namespace percore
+
+#endif  // PERCORE_RUNTIME_CORE_RUNTIME_CORE_H_

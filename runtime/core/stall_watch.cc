@@ -1,0 +1,107 @@
+// The stall detector: a thread that looks at what each loop is doing, names
+// the callback that has run too long, and has the loop's thread print its
+// stack. It sleeps while no callback is running: an idle process stays idle.
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "percore/runtime/core/runtime_core.h"
+#include "percore/runtime/observe/log.h"
+#include "percore/runtime/system/cycles.h"
+
+namespace percore {
+namespace {
+
+// A stack is taken by the thread that it belongs to, in this handler; the
+// watcher asks for one at a time and waits for it.
+constexpr int kFrames = 48;
+void* frames[kFrames];
+std::atomic<int> frame_count{-1};
+
+void TakeStack(int) {
+  const int saved = errno;
+  if (frame_count.load(std::memory_order_relaxed) < 0) {
+    frame_count.store(backtrace(frames, kFrames), std::memory_order_release);
+  }
+  errno = saved;
+}
+
+std::string NameOf(const void* address) {
+  Dl_info info;
+  if (address != nullptr && dladdr(address, &info) != 0) {
+    if (info.dli_sname != nullptr) return info.dli_sname;
+    if (info.dli_fname != nullptr) {
+      char text[512];
+      std::snprintf(text, sizeof(text), "%s+0x%zx", info.dli_fname,
+                    static_cast<std::size_t>(
+                        static_cast<const char*>(address) -
+                        static_cast<const char*>(info.dli_fbase)));
+      return text;
+    }
+  }
+  char text[32];
+  std::snprintf(text, sizeof(text), "%p", address);
+  return text;
+}
+
+std::string StackOf(pthread_t thread) {
+  // SIGURG is ignored by default and hardly used; its disposition is put back.
+  struct sigaction action = {};
+  struct sigaction previous;
+  action.sa_handler = &TakeStack;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  frame_count.store(-1, std::memory_order_relaxed);
+  sigaction(SIGURG, &action, &previous);
+  std::string text;
+  if (pthread_kill(thread, SIGURG) == 0) {
+    for (int i = 0; i < 200 && frame_count.load() < 0; ++i) usleep(500);
+    const int n = frame_count.load(std::memory_order_acquire);
+    for (int i = 0; i < n; ++i) {
+      text += "\n    " + NameOf(frames[i]);
+    }
+  }
+  sigaction(SIGURG, &previous, nullptr);
+  return text;
+}
+
+}  // namespace
+
+void RuntimeCore::WatchForStalls() {
+  const std::uint64_t limit = CyclesFor(options_.stall_ns);
+  const auto pause = std::chrono::nanoseconds(options_.stall_ns / 2 + 1);
+  std::vector<std::uint64_t> reported(cores_.size(), 0);
+  // backtrace loads libgcc on first use, which a handler must not do.
+  void* warm_up[1];
+  backtrace(warm_up, 1);
+  std::unique_lock lock(mutex_);
+  while (!watcher_stop_) {
+    changed_.wait_for(lock, pause);
+    if (watcher_stop_) break;
+    lock.unlock();
+    for (auto& core : cores_) {
+      LoopProgress* progress = core->base->progress();
+      const std::uint64_t began =
+          progress->began.load(std::memory_order_relaxed);
+      const std::size_t i = Index(core->index);
+      if (began == 0 || began == reported[i]) continue;
+      const std::uint64_t now = Cycles();
+      if (now <= began || now - began < limit) continue;
+      reported[i] = began;
+      stalls_.fetch_add(1, std::memory_order_relaxed);
+      const void* what = progress->what.load(std::memory_order_relaxed);
+      const std::string stack = StackOf(core->thread.native_handle());
+      LogWarnx("core %d: callback %s has been running for more than %lld us%s",
+               core->index, NameOf(what).c_str(),
+               static_cast<long long>(options_.stall_ns / 1000),
+               stack.c_str());
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace percore
