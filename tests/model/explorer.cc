@@ -1,10 +1,10 @@
 #include "percore/tests/model/explorer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -15,7 +15,8 @@
 namespace percore::model {
 namespace {
 
-constexpr size_t kArenaBytes = 1 << 20;
+// For each thread, so that addresses depend on its own history only.
+constexpr size_t kArenaBytes = 128 * 1024;
 
 struct HashOfHash {
   size_t operator()(const Hash& hash) const { return hash.low; }
@@ -33,16 +34,17 @@ class Explorer {
  public:
   Explorer(const Options& options,
            const std::function<void(Execution&)>& scenario)
-      : options_(options), scenario_(scenario), arena_(new char[kArenaBytes]) {}
+      : options_(options), scenario_(scenario), arena_(new char[kArenaBytes * kMaxThreads]) {}
 
   Result Run();
 
   // Set-up.
   void* Allocate(size_t size, size_t alignment);
-  void Own(void* object, void (*destroy)(void*)) {
-    owned_.push_back({object, destroy});
+  void Own(void* object, size_t size, void (*destroy)(void*)) {
+    owned_.push_back({{static_cast<char*>(object), size}, destroy});
   }
-  void AddThread(const char* name, std::function<void()> body, bool daemon);
+  void AddThread(const char* name, void (*call)(void*), void* body,
+                 bool daemon);
   void SetCheck(std::function<void()> check) { check_ = std::move(check); }
 
   // The running thread.
@@ -63,14 +65,20 @@ class Explorer {
  private:
   struct ThreadState {
     Fiber fiber;
-    std::function<void()> body;
+    void (*call)(void*);
+    void* body;
+    Hash stack;  // of what is in use, while suspended
     const char* name;
     Operation* pending;
     bool finished;
     bool daemon;
   };
+  struct Block {
+    char* memory;
+    size_t size;
+  };
   struct Owned {
-    void* object;
+    Block block;
     void (*destroy)(void*);
   };
   // A point with a choice, on the path that is being explored.
@@ -94,6 +102,7 @@ class Explorer {
   };
 
   static void ThreadMain(void* self);
+  static void MainThread(void* self);
   void SetFailure(const std::string& message) {
     result_.failure = message;
     result_.schedule = Schedule();
@@ -103,8 +112,10 @@ class Explorer {
   void Finish();
   void Cleanup();
   // Chooses the next thread and alternative; false if nothing new is ahead.
-  bool ChooseNext(uint8_t enabled, int* thread, Alternative* alternative);
+  bool ChooseNext(uint8_t enabled, uint8_t live, int* thread,
+                  Alternative* alternative);
   void Advance();
+  Hash Digest(uint8_t live) const;
   void RunThread(int thread);
   std::string Blocked() const;
   std::string Schedule() const;
@@ -128,9 +139,9 @@ class Explorer {
   std::unordered_map<Hash, uint8_t, HashOfHash> visited_;
   std::function<void()> check_;
   std::vector<Owned> owned_;
-  std::vector<void*> alive_;
+  std::vector<Block> alive_;
   std::unique_ptr<char[]> arena_;
-  size_t arena_used_ = 0;
+  std::array<size_t, kMaxThreads> arena_used_ = {};
   std::array<KnownSite, 256> known_sites_;
   Result result_;
 };
@@ -140,20 +151,23 @@ Explorer* explorer = nullptr;
 }  // namespace
 
 void* Explorer::Allocate(size_t size, size_t alignment) {
-  const auto base = reinterpret_cast<uintptr_t>(arena_.get());
-  const uintptr_t at =
-      (base + arena_used_ + alignment - 1) & ~uintptr_t{alignment - 1};
-  arena_used_ = at - base + size;
-  if (arena_used_ > kArenaBytes) abort();
+  size_t& used = arena_used_[current_];
+  const auto base = reinterpret_cast<uintptr_t>(arena_.get()) +
+                    static_cast<size_t>(current_) * kArenaBytes;
+  const uintptr_t at = (base + used + alignment - 1) & ~(alignment - 1);
+  used = at - base + size;
+  if (used > kArenaBytes) abort();
+  memset(reinterpret_cast<void*>(at), 0, size);
   return reinterpret_cast<void*>(at);
 }
 
-void Explorer::AddThread(const char* name, std::function<void()> body,
+void Explorer::AddThread(const char* name, void (*call)(void*), void* body,
                          bool daemon) {
   if (++thread_count_ >= kMaxThreads) abort();
   auto& thread = threads_[thread_count_];
   if (thread == nullptr) thread = std::make_unique<ThreadState>();
-  thread->body = std::move(body);
+  thread->call = call;
+  thread->body = body;
   thread->name = name;
   thread->pending = nullptr;
   thread->finished = false;
@@ -163,15 +177,53 @@ void Explorer::AddThread(const char* name, std::function<void()> body,
 
 void Explorer::ThreadMain(void* self) {
   auto* thread = static_cast<ThreadState*>(self);
-  thread->body();
+  thread->call(thread->body);
   thread->finished = true;
   thread->fiber.Suspend();
 }
 
+void Explorer::MainThread(void* self) {
+  auto* all = static_cast<Explorer*>(self);
+  Execution execution;
+  all->scenario_(execution);
+  all->threads_[0]->fiber.Suspend();
+  all->at_end_ = true;
+  if (all->check_ != nullptr) all->check_();
+}
+
 void Explorer::RunThread(int thread) {
   current_ = thread;
-  threads_[thread]->fiber.Resume();
+  ThreadState& state = *threads_[thread];
+  state.fiber.Resume();
   current_ = 0;
+  if (thread == 0) return;
+  state.stack = {};
+  for (const uint64_t word : state.fiber.InUse()) state.stack.Mix(word);
+}
+
+Hash Explorer::Digest(uint8_t live) const {
+  Hash digest;
+  if (!options_.compare_contents || threads_[1]->fiber.InUse().empty() ||
+      !memory_.ContentsDigest(live, &digest)) {
+    return memory_.HistoryDigest();
+  }
+  digest.Add({}, live);
+  for (int i = 1; i <= thread_count_; ++i) {
+    if (!threads_[i]->finished) digest.Add(threads_[i]->stack, 0x20000000 + i);
+  }
+  auto add = [&digest](const Block& block) {
+    Hash hash;
+    for (size_t i = 0; i < block.size; i += sizeof(uint64_t)) {
+      uint64_t word = 0;
+      memcpy(&word, block.memory + i,
+             std::min(sizeof(word), block.size - i));
+      hash.Mix(word);
+    }
+    digest.Add(hash, reinterpret_cast<uintptr_t>(block.memory));
+  };
+  for (const Owned& owned : owned_) add(owned.block);
+  for (const Block& block : alive_) add(block);
+  return digest;
 }
 
 void Explorer::Fail(const std::string& message) {
@@ -230,37 +282,25 @@ void Explorer::Pause() {
 
 void* Explorer::NewMemory(size_t size, size_t alignment) {
   void* memory = Allocate(size, alignment);
-  alive_.push_back(memory);
+  alive_.push_back({static_cast<char*>(memory), size});
   return memory;
 }
 
 void Explorer::DeleteMemory(void* memory) {
   for (size_t i = 0; i < alive_.size(); ++i) {
-    if (alive_[i] != memory) continue;
+    if (alive_[i].memory != memory) continue;
     alive_.erase(alive_.begin() + static_cast<ptrdiff_t>(i));
     return;
   }
   Fail("memory freed twice, or not from New()");
 }
 
-bool Explorer::ChooseNext(uint8_t enabled, int* thread,
+bool Explorer::ChooseNext(uint8_t enabled, uint8_t live, int* thread,
                           Alternative* alternative) {
-  if (depth_ < path_.size()) {
-    const Node& node = path_[depth_++];
-    sleep_ = node.sleep;
-    *thread = node.thread;
-    memory_.Alternatives(*thread, *threads_[*thread]->pending, &alternatives_);
-    if (alternatives_.size() != node.alternatives) {
-      fprintf(stderr, "model: the scenario is not deterministic\n");
-      abort();
-    }
-    *alternative = alternatives_[node.alternative];
-    return true;
-  }
   uint8_t candidates = enabled & static_cast<uint8_t>(~sleep_);
-  if (candidates == 0) return false;
-  const bool lonely = (enabled & (enabled - 1)) == 0;
-  if (lonely) {
+  // A step without a choice is not part of the path.
+  if ((enabled & (enabled - 1)) == 0) {
+    if (candidates == 0) return false;
     const int only = LowestBit(enabled);
     memory_.Alternatives(only, *threads_[only]->pending, &alternatives_);
     if (alternatives_.size() == 1) {
@@ -269,8 +309,25 @@ bool Explorer::ChooseNext(uint8_t enabled, int* thread,
       return true;
     }
   }
+  if (depth_ < path_.size()) {
+    Node& node = path_[depth_++];
+    sleep_ = node.sleep;
+    *thread = node.thread;
+    memory_.Alternatives(*thread, *threads_[*thread]->pending, &alternatives_);
+    // Advance() went on to another thread, whose operation it did not know.
+    if (node.alternatives == 0) {
+      node.alternatives = static_cast<uint16_t>(alternatives_.size());
+    }
+    if (alternatives_.size() != node.alternatives) {
+      fprintf(stderr, "model: the scenario is not deterministic\n");
+      abort();
+    }
+    *alternative = alternatives_[node.alternative];
+    return true;
+  }
+  if (candidates == 0) return false;
   if (options_.remember_states) {
-    const auto [at, fresh] = visited_.try_emplace(memory_.Digest(), sleep_);
+    const auto [at, fresh] = visited_.try_emplace(Digest(live), sleep_);
     if (!fresh) {
       // Only what slept at every earlier visit is still unexplored from here.
       candidates &= at->second;
@@ -310,8 +367,7 @@ void Explorer::Advance() {
       node.thread = static_cast<uint8_t>(LowestBit(node.to_explore));
       node.to_explore &= static_cast<uint8_t>(~Bit(node.thread));
       node.alternative = 0;
-      // Set by the run that gets here, see RunOnce().
-      node.alternatives = 0;
+      node.alternatives = 0;  // set when a run gets here
       return;
     }
     path_.pop_back();
@@ -320,7 +376,7 @@ void Explorer::Advance() {
 
 void Explorer::RunOnce() {
   memory_.Reset();
-  arena_used_ = 0;
+  arena_used_ = {};
   thread_count_ = 0;
   steps_.clear();
   check_ = nullptr;
@@ -330,13 +386,8 @@ void Explorer::RunOnce() {
   depth_ = 0;
   if (threads_[0] == nullptr) threads_[0] = std::make_unique<ThreadState>();
   threads_[0]->name = "main";
-  threads_[0]->body = [this] {
-    Execution execution;
-    scenario_(execution);
-    threads_[0]->fiber.Suspend();
-    at_end_ = true;
-    if (check_ != nullptr) check_();
-  };
+  threads_[0]->call = &MainThread;
+  threads_[0]->body = this;
   threads_[0]->finished = false;
   threads_[0]->fiber.Start(&ThreadMain, threads_[0].get());
   RunThread(0);
@@ -346,8 +397,10 @@ void Explorer::RunOnce() {
   }
   while (!abandoned_) {
     uint8_t enabled = 0;
+    uint8_t live = 0;
     for (int i = 1; i <= thread_count_; ++i) {
       const ThreadState& thread = *threads_[i];
+      if (!thread.finished) live |= Bit(i);
       if (!thread.finished && memory_.Enabled(i, *thread.pending)) {
         enabled |= Bit(i);
       }
@@ -360,14 +413,9 @@ void Explorer::RunOnce() {
       SetFailure("a loop without end: more operations than max_operations");
       return;
     }
-    if (depth_ + 1 == path_.size() && path_[depth_].alternatives == 0) {
-      const int thread = path_[depth_].thread;
-      memory_.Alternatives(thread, *threads_[thread]->pending, &alternatives_);
-      path_[depth_].alternatives = static_cast<uint16_t>(alternatives_.size());
-    }
     int thread = 0;
     Alternative alternative = {};
-    if (!ChooseNext(enabled, &thread, &alternative)) {
+    if (!ChooseNext(enabled, live, &thread, &alternative)) {
       ++result_.pruned;
       return;
     }
@@ -413,7 +461,7 @@ void Explorer::Finish() {
 void Explorer::Cleanup() {
   inert_ = true;
   while (!owned_.empty()) {
-    owned_.back().destroy(owned_.back().object);
+    owned_.back().destroy(owned_.back().block.memory);
     owned_.pop_back();
   }
   alive_.clear();
@@ -487,16 +535,13 @@ void* Execution::Allocate(size_t size, size_t alignment) {
   return explorer->Allocate(size, alignment);
 }
 
-void Execution::Own(void* object, void (*destroy)(void*)) {
-  explorer->Own(object, destroy);
+void Execution::Own(void* object, size_t size, void (*destroy)(void*)) {
+  explorer->Own(object, size, destroy);
 }
 
-void Execution::Thread(const char* name, std::function<void()> body) {
-  explorer->AddThread(name, std::move(body), false);
-}
-
-void Execution::Daemon(const char* name, std::function<void()> body) {
-  explorer->AddThread(name, std::move(body), true);
+void Execution::Add(const char* name, void (*call)(void*), void* body,
+                    bool daemon) {
+  explorer->AddThread(name, call, body, daemon);
 }
 
 void Execution::AtEnd(std::function<void()> check) {
@@ -544,6 +589,12 @@ void DestroyLocation(int location) {
 
 void NameLocation(int location, const char* name) {
   explorer->memory().SetName(location, name);
+}
+
+void WipeStack() {
+  char dead[2048];
+  memset(dead, 0, sizeof(dead));
+  asm volatile("" : : "r"(dead) : "memory");
 }
 
 void Perform(Operation* operation) {

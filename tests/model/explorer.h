@@ -11,7 +11,14 @@
 // is not explored twice. Nothing else is left out: `complete` says that
 // every execution, up to that equivalence, was seen.
 //
-//   Result result = Explore({}, [](Execution& x) {
+// What a state is: the memory as the threads can still see it (memory.h), each
+// thread's stack, byte for byte, and the objects that Make() and New() gave. So
+// everything that a scenario changes must live there: flat objects, no
+// std::vector, no globals, no captured references to the outside (but in
+// AtEnd). Where stacks cannot be compared (not x86-64), and in scenarios with
+// sequentially consistent operations, a state is the history of all reads.
+//
+//   const Result result = Explore({}, [](Execution& x) {
 //     auto* box = x.Make<Box>();
 //     x.Thread("writer", [box] { box->value.Set(1); ... });
 //     x.Thread("reader", [box] { ... Check(box->value.Get() == 1, "torn"); });
@@ -35,6 +42,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -53,6 +61,7 @@ struct Options {
   // Both only so that the tests can check the reductions against plain search.
   bool sleep_sets = true;
   bool remember_states = true;
+  bool compare_contents = true;
   // A fault to seed: the site runs with the weaker order.
   std::optional<Weakening> weakening;
 };
@@ -79,22 +88,33 @@ class Execution {
   T* Make(Args&&... args) {
     T* object = new (Allocate(sizeof(T), alignof(T)))
         T{std::forward<Args>(args)...};
-    Own(object, [](void* p) { static_cast<T*>(p)->~T(); });
+    Own(object, sizeof(T), [](void* p) { static_cast<T*>(p)->~T(); });
     return object;
   }
 
   // Adds a thread. At most kMaxThreads - 1; the name is kept by pointer.
-  void Thread(const char* name, std::function<void()> body);
+  template <class Body>
+  void Thread(const char* name, Body body) {
+    Add(name, &Call<Body>, Make<Body>(std::move(body)), false);
+  }
   // The same, but it need not end: it may be blocked when all others are done.
-  void Daemon(const char* name, std::function<void()> body);
+  template <class Body>
+  void Daemon(const char* name, Body body) {
+    Add(name, &Call<Body>, Make<Body>(std::move(body)), true);
+  }
   // Runs alone when all threads have ended (or only daemons are blocked), with
   // everything they did happening before it.
   void AtEnd(std::function<void()> check);
 
  private:
-  friend class Explorer;
+  template <class Body>
+  static void Call(void* body) {
+    (*static_cast<Body*>(body))();
+  }
   static void* Allocate(size_t size, size_t alignment);
-  static void Own(void* object, void (*destroy)(void*));
+  static void Own(void* object, size_t size, void (*destroy)(void*));
+  static void Add(const char* name, void (*call)(void*), void* body,
+                  bool daemon);
 };
 
 Result Explore(const Options& options,
@@ -130,6 +150,9 @@ int CreateLocation(uint64_t value);
 void DestroyLocation(int location);
 void NameLocation(int location, const char* name);
 void Perform(Operation* operation);
+// Zeroes the stack below the caller, so that what lies dead in the frames of
+// the next calls does not tell equal states apart.
+[[gnu::noinline]] void WipeStack();
 int CreatePlain();
 void DestroyPlain(int plain);
 void ReadPlain(int plain);

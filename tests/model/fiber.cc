@@ -5,22 +5,14 @@
 
 #include <cstdint>
 #include <cstdlib>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define PERCORE_MODEL_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PERCORE_MODEL_ASAN 1
-#endif
-#endif
-#ifdef PERCORE_MODEL_ASAN
-#include <sanitizer/asan_interface.h>
-#endif
+#include <cstring>
 
 namespace percore::model {
 namespace {
 
 constexpr size_t kStackBytes = 256 * 1024;
+// What a start wipes, so that InUse() shows nothing of earlier executions.
+constexpr size_t kWipedBytes = 4096;
 
 // The explorer is one OS thread; this names the fiber being entered first time.
 Fiber* starting = nullptr;
@@ -65,10 +57,6 @@ struct Fiber::Context {
 void Fiber::Start(void (*entry)(void*), void* argument) {
   entry_ = entry;
   argument_ = argument;
-#ifdef PERCORE_MODEL_ASAN
-  // Abandoned frames left their red zones behind.
-  __asan_unpoison_memory_region(stack_, kStackBytes);
-#endif
   auto* top = reinterpret_cast<uintptr_t*>(stack_ + kStackBytes);
   // At a function's entry the stack is 8 off its alignment; the zero there is
   // the return address that Trampoline never uses.
@@ -76,6 +64,12 @@ void Fiber::Start(void (*entry)(void*), void* argument) {
   *--top = reinterpret_cast<uintptr_t>(&Fiber::Trampoline);
   for (int i = 0; i < 6; ++i) *--top = 0;
   context_->fiber = top;
+}
+
+std::span<const uint64_t> Fiber::InUse() const {
+  const auto* low = static_cast<const uint64_t*>(context_->fiber);
+  const auto* high = reinterpret_cast<const uint64_t*>(stack_ + kStackBytes);
+  return {low, high};
 }
 
 void Fiber::Resume() {
@@ -97,9 +91,6 @@ struct Fiber::Context {
 void Fiber::Start(void (*entry)(void*), void* argument) {
   entry_ = entry;
   argument_ = argument;
-#ifdef PERCORE_MODEL_ASAN
-  __asan_unpoison_memory_region(stack_, kStackBytes);
-#endif
   getcontext(&context_->fiber);
   context_->fiber.uc_stack.ss_sp = stack_;
   context_->fiber.uc_stack.ss_size = kStackBytes;
@@ -111,6 +102,8 @@ void Fiber::Resume() {
   starting = this;
   swapcontext(&context_->scheduler, &context_->fiber);
 }
+
+std::span<const uint64_t> Fiber::InUse() const { return {}; }
 
 void Fiber::Suspend() { swapcontext(&context_->fiber, &context_->scheduler); }
 

@@ -9,6 +9,8 @@
 #define PERCORE_TESTS_MODEL_FIBER_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace percore::model {
 
@@ -28,6 +30,11 @@ class Fiber {
 
   // Fiber: gives control back to whoever called Resume().
   void Suspend();
+
+  // The words of the stack that are in use by a suspended fiber, registers
+  // included: what it will do next depends on them and on the memory that they
+  // point to. Empty where the machine does not let us look.
+  std::span<const uint64_t> InUse() const;
 
  private:
   struct Context;

@@ -65,16 +65,27 @@ void Hash::Mix(uint64_t value) {
   high ^= high >> 32;
 }
 
+// Order does not matter between parts of different keys.
+void Hash::Add(Hash part, uint64_t key) {
+  part.Mix(key);
+  part.Mix(key >> 7);
+  low += part.low;
+  high += part.high;
+}
+
 void Memory::Reset() {
   location_count_ = 0;
   plains_.clear();
   seq_cst_.clear();
+  for (int i = 0; i < kMaxThreads; ++i) {
+    locations_of_[i].clear();
+    plains_of_[i].clear();
+  }
   for (Thread& thread : threads_) {
     thread.clock = {};
     thread.unacquired = {};
     thread.release_fence = {};
     thread.chain = {};
-    thread.objects = 0;
     thread.spurious = 0;
     thread.paused = false;
     thread.wrote = false;
@@ -82,8 +93,7 @@ void Memory::Reset() {
     thread.seen_before.clear();
   }
   // Location 0 is what sequentially consistent fences read and write.
-  const int fence = Create(0, 0);
-  locations_[fence].name = "fence";
+  At(Create(0, 0)).name = "fence";
 }
 
 void Memory::StartThread(int thread) {
@@ -99,23 +109,23 @@ void Memory::JoinThread(int thread) {
 }
 
 int Memory::Create(int thread, uint64_t value) {
-  Thread& by = threads_[thread];
   if (location_count_ == locations_.size()) locations_.emplace_back();
   Location& location = locations_[location_count_];
   location.order.clear();
-  location.creator = static_cast<uint8_t>(thread);
-  location.created = by.clock[thread] + 1;
-  location.ordinal = by.objects++;
+  location.self =
+      (thread << 16) | static_cast<int>(locations_of_[thread].size());
+  location.created = threads_[thread].clock[thread] + 1;
   location.alive = true;
   location.accessed = {};
   location.digest = {};
   location.name = nullptr;
   Store store = {};
   store.value = value;
-  store.thread = location.creator;
+  store.thread = static_cast<uint8_t>(thread);
   store.event = location.created;
   location.order.push_back(store);
-  return static_cast<int>(location_count_++);
+  locations_of_[thread].push_back(static_cast<uint16_t>(location_count_++));
+  return location.self;
 }
 
 bool Memory::Covered(int thread, int by, uint16_t event) const {
@@ -123,10 +133,10 @@ bool Memory::Covered(int thread, int by, uint16_t event) const {
 }
 
 std::string Memory::Destroy(int thread, int index) {
-  Location& location = locations_[index];
+  Location& location = At(index);
   if (!location.alive) return Name(index) + " destroyed twice";
   location.alive = false;
-  if (!Covered(thread, location.creator, location.created)) {
+  if (!Covered(thread, Creator(location.self), location.created)) {
     return Name(index) + " destroyed, not ordered after its construction";
   }
   for (int i = 0; i < kMaxThreads; ++i) {
@@ -140,11 +150,11 @@ std::string Memory::Destroy(int thread, int index) {
 
 std::string Memory::CheckAccess(int thread, const Operation& operation) const {
   if (operation.location < 0) return "";
-  const Location& location = locations_[operation.location];
+  const Location& location = At(operation.location);
   if (!location.alive) {
     return Name(operation.location) + " used after it was destroyed";
   }
-  if (!Covered(thread, location.creator, location.created)) {
+  if (!Covered(thread, Creator(location.self), location.created)) {
     return Name(operation.location) +
            " used, not ordered after its construction (data race)";
   }
@@ -153,7 +163,7 @@ std::string Memory::CheckAccess(int thread, const Operation& operation) const {
 
 bool Memory::SomethingNew(int thread) const {
   for (const Seen& seen : threads_[thread].seen_before) {
-    const Location& location = locations_[seen.location];
+    const Location& location = At(seen.location);
     for (size_t i = Floor(thread, location) + 1; i < location.order.size();
          ++i) {
       if (location.order[i].value != seen.value) return true;
@@ -165,7 +175,7 @@ bool Memory::SomethingNew(int thread) const {
 bool Memory::Enabled(int thread, const Operation& operation) const {
   if (threads_[thread].paused && !SomethingNew(thread)) return false;
   if (operation.kind != Kind::kWait) return true;
-  const Location& location = locations_[operation.location];
+  const Location& location = At(operation.location);
   return !location.alive || location.order.back().value != 0;
 }
 
@@ -190,18 +200,26 @@ void Memory::ReleaseFence(int thread) {
   threads_[thread].release_fence = threads_[thread].clock;
 }
 
-// The newest store that `thread` is bound to know: its own, those that happened
-// before, those that it or something before it has read.
-size_t Memory::Floor(int thread, const Location& location) const {
+Clock Memory::Knowledge(int thread) const {
+  Clock clock = threads_[thread].clock;
+  clock[thread] = 0xffff;
+  return clock;
+}
+
+size_t Memory::Floor(const Clock& clock, const Location& location) {
   for (size_t i = location.order.size(); i-- > 1;) {
     const Store& store = location.order[i];
-    if (Covered(thread, store.thread, store.event)) return i;
+    if (Covers(clock, store.thread, store.event)) return i;
     for (int reader = 0; reader < kMaxThreads; ++reader) {
       const uint16_t event = store.first_read[reader];
-      if (event != 0 && Covered(thread, reader, event)) return i;
+      if (event != 0 && Covers(clock, reader, event)) return i;
     }
   }
   return 0;
+}
+
+size_t Memory::Floor(int thread, const Location& location) const {
+  return Floor(Knowledge(thread), location);
 }
 
 size_t Memory::Position(const Location& location, int identity) const {
@@ -219,7 +237,7 @@ void Memory::Alternatives(int thread, const Operation& operation,
     }
     return;
   }
-  const Location& location = locations_[operation.location];
+  const Location& location = At(operation.location);
   const size_t floor = Floor(thread, location);
   auto add = [&](Alternative::How how, size_t position) {
     const Alternative alternative = {how, static_cast<uint16_t>(position)};
@@ -262,7 +280,7 @@ void Memory::Insert(int thread, size_t position, const Operation& operation,
                     uint64_t value, bool read_modify_write,
                     std::memory_order order) {
   Thread& by = threads_[thread];
-  Location& location = locations_[operation.location];
+  Location& location = At(operation.location);
   Store store = {};
   store.value = value;
   store.thread = static_cast<uint8_t>(thread);
@@ -290,9 +308,9 @@ void Memory::Apply(int thread, const Alternative& alternative,
     by.chain.Mix(alternative.position);
     return;
   }
-  Location& location = locations_[operation->location];
+  Location& location = At(operation->location);
   location.accessed[thread] = event;
-  by.chain.Mix(location.Key());
+  by.chain.Mix(location.self);
   int read_from = -1;
   int written = -1;
   std::memory_order order = operation->order;
@@ -318,7 +336,11 @@ void Memory::Apply(int thread, const Alternative& alternative,
     operation->written = read ? Written(*operation, operation->result)
                               : operation->operand;
     operation->wrote = true;
-    if (!read || operation->written != operation->result) by.wrote = true;
+    if (!read || operation->written != operation->result) {
+      // Not a round of a loop that only looks: it starts anew.
+      by.wrote = true;
+      by.seen.clear();
+    }
     Insert(thread, position, *operation, operation->written, read, order);
     written = (thread << 16) | event;
   }
@@ -332,7 +354,7 @@ bool Memory::SeqCstPrecedes(const SeqCst& a, const SeqCst& b) const {
   if (a.thread == b.thread) return a.event < b.event;
   if (b.clock[a.thread] >= a.event) return true;
   if (a.location != b.location || b.written < 0) return false;
-  const Location& location = locations_[a.location];
+  const Location& location = At(a.location);
   const size_t later = Position(location, b.written);
   if (a.written >= 0) return Position(location, a.written) < later;
   return Position(location, a.read_from) < later;
@@ -352,7 +374,7 @@ bool Memory::SeqCstAllows(int thread, const Operation& operation,
           ? operation.failure_order
           : operation.order;
   if (order != std::memory_order_seq_cst) return true;
-  const Location& location = locations_[operation.location];
+  const Location& location = At(operation.location);
   Clock clock = threads_[thread].clock;
   if (reads) Join(&clock, location.order[alternative.position].release);
   // Everything that must come before the new access, and what must follow it.
@@ -394,21 +416,19 @@ bool Memory::SeqCstAllows(int thread, const Operation& operation,
 }
 
 int Memory::CreatePlain(int thread) {
-  Thread& by = threads_[thread];
   Plain plain = {};
-  plain.creator = static_cast<uint8_t>(thread);
-  plain.ordinal = by.objects++;
+  plain.self = (thread << 16) | static_cast<int>(plains_of_[thread].size());
   plain.alive = true;
-  plain.writer = plain.creator;
-  plain.written = by.clock[thread] + 1;
+  plain.writer = static_cast<uint8_t>(thread);
+  plain.written = threads_[thread].clock[thread] + 1;
+  plains_of_[thread].push_back(static_cast<uint16_t>(plains_.size()));
   plains_.push_back(plain);
-  return static_cast<int>(plains_.size() - 1);
+  return plain.self;
 }
 
 std::string Memory::CheckPlain(int thread, const Plain& plain,
                                const char* what, bool write) const {
-  const std::string name =
-      PlainName(static_cast<int>(&plain - plains_.data()));
+  const std::string name = PlainName(plain.self);
   if (!plain.alive) return name + " " + what + " after it was destroyed";
   if (!Covered(thread, plain.writer, plain.written)) {
     return "data race: " + name + " " + what + ", not ordered after a write " +
@@ -425,13 +445,13 @@ std::string Memory::CheckPlain(int thread, const Plain& plain,
 }
 
 std::string Memory::ReadPlain(int thread, int index) {
-  Plain& plain = plains_[index];
+  Plain& plain = PlainAt(index);
   plain.read[thread] = threads_[thread].clock[thread] + 1;
   return CheckPlain(thread, plain, "read", false);
 }
 
 std::string Memory::WritePlain(int thread, int index) {
-  Plain& plain = plains_[index];
+  Plain& plain = PlainAt(index);
   std::string wrong = CheckPlain(thread, plain, "written", true);
   plain.writer = static_cast<uint8_t>(thread);
   plain.written = threads_[thread].clock[thread] + 1;
@@ -439,24 +459,115 @@ std::string Memory::WritePlain(int thread, int index) {
 }
 
 std::string Memory::DestroyPlain(int thread, int index) {
-  std::string wrong = CheckPlain(thread, plains_[index], "destroyed", true);
-  plains_[index].alive = false;
+  Plain& plain = PlainAt(index);
+  std::string wrong = CheckPlain(thread, plain, "destroyed", true);
+  plain.alive = false;
   return wrong;
 }
 
-Hash Memory::Digest() const {
+Hash Memory::HistoryDigest() const {
   Hash sum;
-  auto add = [&sum](Hash part, uint64_t key) {
-    part.Mix(key);
-    part.Mix(key >> 7);
-    sum.low += part.low;
-    sum.high += part.high;
-  };
-  for (int i = 0; i < kMaxThreads; ++i) add(threads_[i].chain, i + 1);
+  for (int i = 0; i < kMaxThreads; ++i) sum.Add(threads_[i].chain, i + 1);
   for (size_t i = 0; i < location_count_; ++i) {
-    add(locations_[i].digest, (locations_[i].Key() + 1) << 20);
+    sum.Add(locations_[i].digest, 0x100000 + locations_[i].self);
   }
   return sum;
+}
+
+// Clocks count events and so differ wherever histories do. All that is ever
+// asked of one: which store of a location it is bound to know, and which
+// accesses it covers. Those answers are mixed instead; joining clocks joins
+// them.
+void Memory::MixKnowledge(const Clock& clock, const Clock& common,
+                          Hash* hash) const {
+  Clock known = clock;
+  Join(&known, common);
+  uint64_t bits = 1;
+  auto mix = [&bits, hash](bool covered) {
+    bits = bits << 1 | (covered ? 1 : 0);
+    if ((bits >> 63) == 0) return;
+    hash->Mix(bits);
+    bits = 1;
+  };
+  // By creator and number: the order in which they were made is history.
+  for (const std::vector<uint16_t>& of : locations_of_) {
+    for (const uint16_t at : of) {
+      const Location& location = locations_[at];
+      if (!location.alive) continue;
+      // From the end: what lies before the oldest readable store is gone.
+      hash->Mix(location.order.size() - Floor(known, location));
+      mix(Covers(known, Creator(location.self), location.created));
+      for (int thread = 0; thread < kMaxThreads; ++thread) {
+        mix(Covers(known, thread, location.accessed[thread]));
+      }
+    }
+  }
+  for (const std::vector<uint16_t>& of : plains_of_) {
+    for (const uint16_t at : of) {
+      const Plain& plain = plains_[at];
+      if (!plain.alive) continue;
+      mix(Covers(known, plain.writer, plain.written));
+      for (int thread = 0; thread < kMaxThreads; ++thread) {
+        mix(Covers(known, thread, plain.read[thread]));
+      }
+    }
+  }
+  hash->Mix(bits);
+}
+
+bool Memory::ContentsDigest(uint8_t live, Hash* digest) const {
+  if (!seq_cst_.empty()) return false;
+  Clock common;  // what every live thread knows
+  common.fill(0xffff);
+  for (int i = 1; i < kMaxThreads; ++i) {
+    if ((live >> i & 1) == 0) continue;
+    const Clock clock = Knowledge(i);
+    for (int j = 0; j < kMaxThreads; ++j) {
+      common[j] = std::min(common[j], clock[j]);
+    }
+  }
+  Hash sum;
+  for (int i = 1; i < kMaxThreads; ++i) {
+    Hash hash;
+    hash.Mix(locations_of_[i].size() << 16 | plains_of_[i].size());
+    if ((live >> i & 1) != 0) {
+      const Thread& thread = threads_[i];
+      MixKnowledge(Knowledge(i), common, &hash);
+      MixKnowledge(thread.unacquired, common, &hash);
+      MixKnowledge(thread.release_fence, common, &hash);
+      hash.Mix(thread.spurious << 2 | thread.paused << 1 | thread.wrote);
+      hash.Mix(thread.seen.size());
+      for (const auto* list : {&thread.seen, &thread.seen_before}) {
+        for (const Seen& seen : *list) {
+          hash.Mix(seen.location);
+          hash.Mix(seen.value);
+        }
+      }
+    }
+    sum.Add(hash, i);
+  }
+  for (size_t i = 0; i < location_count_; ++i) {
+    const Location& location = locations_[i];
+    if (!location.alive) continue;
+    Hash hash;
+    size_t oldest = location.order.size() - 1;
+    for (int thread = 1; thread < kMaxThreads; ++thread) {
+      if ((live >> thread & 1) == 0) continue;
+      oldest = std::min(oldest, Floor(thread, location));
+    }
+    for (size_t at = oldest; at < location.order.size(); ++at) {
+      const Store& store = location.order[at];
+      hash.Mix(store.value);
+      hash.Mix(at > oldest && store.read_modify_write);
+      MixKnowledge(store.release, common, &hash);
+    }
+    sum.Add(hash, 0x100000 + location.self);
+  }
+  for (const Plain& plain : plains_) {
+    if (plain.alive) sum.Add({}, 0x10000000 + plain.self);
+  }
+  *digest = sum;
+  return true;
 }
 
 bool Memory::Independent(const Operation& a, const Operation& b) {
@@ -468,20 +579,19 @@ bool Memory::Independent(const Operation& a, const Operation& b) {
 }
 
 void Memory::SetName(int location, const char* name) {
-  locations_[location].name = name;
+  At(location).name = name;
 }
 
 std::string Memory::Name(int index) const {
-  const Location& location = locations_[index];
+  const Location& location = At(index);
   if (location.name != nullptr) return location.name;
-  return "atomic " + std::to_string(location.creator) + "." +
-         std::to_string(location.ordinal);
+  return "atomic " + std::to_string(Creator(index)) + "." +
+         std::to_string(Ordinal(index));
 }
 
 std::string Memory::PlainName(int index) const {
-  const Plain& plain = plains_[index];
-  return "variable " + std::to_string(plain.creator) + "." +
-         std::to_string(plain.ordinal);
+  return "variable " + std::to_string(Creator(index)) + "." +
+         std::to_string(Ordinal(index));
 }
 
 }  // namespace percore::model

@@ -38,6 +38,7 @@ struct Hash {
   uint64_t high = 0;
   bool operator==(const Hash&) const = default;
   void Mix(uint64_t value);
+  void Add(Hash part, uint64_t key);
 };
 
 class Memory {
@@ -78,9 +79,16 @@ class Memory {
   std::string ReadPlain(int thread, int plain);
   std::string WritePlain(int thread, int plain);
 
-  // Two states with the same digest have the same future: the digest covers
-  // what every thread has read and every modification order.
-  Hash Digest() const;
+  // Two states with the same digest have the same future. This one covers what
+  // every thread has read and every modification order.
+  Hash HistoryDigest() const;
+
+  // The same for states that differ only in what can no longer matter: stores
+  // that nobody can read any more, knowledge that everybody has. It says
+  // nothing of the threads' own state, which the caller adds. `live` is the set
+  // of threads that have not ended. False if there is no such digest (the order
+  // of sequentially consistent accesses is history).
+  bool ContentsDigest(uint8_t live, Hash* digest) const;
 
   static bool Independent(const Operation& a, const Operation& b);
 
@@ -88,6 +96,10 @@ class Memory {
   std::string Name(int location) const;
   std::string PlainName(int plain) const;
   static int StoreThread(int identity) { return identity >> 16; }
+  // Locations and variables are named by creator and number, so that the name
+  // does not depend on what other threads did.
+  static int Creator(int name) { return name >> 16; }
+  static int Ordinal(int name) { return name & 0xffff; }
 
  private:
   struct Store {
@@ -103,19 +115,16 @@ class Memory {
 
   struct Location {
     std::vector<Store> order;  // modification order
-    uint8_t creator;
+    int self;  // its name for the outside
     uint16_t created;
-    uint16_t ordinal;
     bool alive;
     Clock accessed;
     Hash digest;
     const char* name;
-    uint64_t Key() const { return (uint64_t{creator} << 16) | ordinal; }
   };
 
   struct Plain {
-    uint8_t creator;
-    uint16_t ordinal;
+    int self;
     bool alive;
     uint8_t writer;
     uint16_t written;
@@ -133,7 +142,6 @@ class Memory {
     Clock unacquired;      // read relaxed, waiting for an acquire fence
     Clock release_fence;   // what relaxed stores publish since the last fence
     Hash chain;
-    uint16_t objects;
     uint8_t spurious;
     bool paused;
     bool wrote;            // changed something since its last pause
@@ -151,9 +159,27 @@ class Memory {
     int written;    // identity, -1: none
   };
 
+  Location& At(int location) {
+    return locations_[locations_of_[Creator(location)][Ordinal(location)]];
+  }
+  const Location& At(int location) const {
+    return const_cast<Memory*>(this)->At(location);
+  }
+  Plain& PlainAt(int plain) {
+    return plains_[plains_of_[Creator(plain)][Ordinal(plain)]];
+  }
+  // The clock of `thread`, which covers all of its own past and present.
+  Clock Knowledge(int thread) const;
+  static bool Covers(const Clock& clock, int by, uint16_t event) {
+    return clock[by] >= event;
+  }
+  // The newest store that whoever has this knowledge is bound to know: it
+  // happened before, or something that happened before has read it.
+  static size_t Floor(const Clock& clock, const Location& location);
   size_t Floor(int thread, const Location& location) const;
   size_t Position(const Location& location, int identity) const;
   bool Covered(int thread, int by, uint16_t event) const;
+  void MixKnowledge(const Clock& clock, const Clock& common, Hash* hash) const;
   bool SomethingNew(int thread) const;
   bool SeqCstAllows(int thread, const Operation& operation,
                     const Alternative& alternative) const;
@@ -167,6 +193,8 @@ class Memory {
   std::vector<Location> locations_;
   size_t location_count_ = 0;
   std::vector<Plain> plains_;
+  std::array<std::vector<uint16_t>, kMaxThreads> locations_of_;
+  std::array<std::vector<uint16_t>, kMaxThreads> plains_of_;
   std::array<Thread, kMaxThreads> threads_;
   std::vector<SeqCst> seq_cst_;
 };

@@ -91,7 +91,11 @@ class ModelAtomic {
   }
 
  protected:
-  T Do(Kind kind, T value, Order order, const Where& where) const {
+  // Never inlined, so that a finished operation leaves nothing in the caller's
+  // frame (see WipeStack).
+  [[gnu::noinline]] T Do(Kind kind, T value, Order order,
+                         const Where& where) const {
+    WipeStack();
     Operation operation = {.kind = kind};
     operation.order = order;
     operation.location = location_;
@@ -111,8 +115,10 @@ class ModelAtomic {
     return order == Order::release ? Order::relaxed : order;
   }
 
-  bool CompareExchange(T& expected, T desired, Order success, Order failure,
-                       bool weak, const Where& where) {
+  [[gnu::noinline]] bool CompareExchange(T& expected, T desired, Order success,
+                                         Order failure, bool weak,
+                                         const Where& where) {
+    WipeStack();
     Operation operation = {.kind = Kind::kCompareExchange, .weak = weak};
     operation.order = success;
     operation.failure_order = failure;

@@ -1,0 +1,174 @@
+// A whole mailbox, small: the product's gate, intrusive lane and pending word
+// over the checker's atomics, with a producer and an owner that go through the
+// steps that runtime/mailbox prescribes.
+//
+// Each step that a seeded fault leaves out or displaces is a Fault, so that the
+// right procedure and the wrong one differ by exactly that.
+
+#ifndef PERCORE_TESTS_MODEL_MAILBOX_MODEL_H_
+#define PERCORE_TESTS_MODEL_MAILBOX_MODEL_H_
+
+#include <cstdint>
+
+#include "percore/runtime/mailbox/gate.h"
+#include "percore/runtime/mailbox/intrusive_lane.h"
+#include "percore/tests/model/explorer.h"
+#include "percore/tests/model/model_atomics.h"
+
+namespace percore::model {
+
+enum class Fault {
+  kNone,
+  kClearAfterDrain,     // the owner takes the mail flag after the lanes
+  kNoRecheck,           // the owner sleeps though PrepareSleep refused
+  kNoAnnouncement,      // the owner sleeps without PrepareSleep
+  kNotifyFirst,         // the producer notifies before it publishes
+  kNoRing,              // the producer forgets the doorbell
+  kRingAfterEnd,        // the producer rings after EndRing
+  kNoClose,             // the owner destroys the doorbell without Close
+  kCloseWithoutWaiting, // Close does not wait for ringers, see BlindAtomics
+  kFreeAtClose,         // the owner frees the mailbox that handles still name
+  kNoLeaveMail,         // the owner leaves mail in the lane without a word
+};
+
+// A closure on its way. Freed by whoever ran or refused it.
+struct Mail {
+  ModelVar<Mail*> next{nullptr};
+  ModelVar<int> id{0};
+};
+
+struct MailTraits {
+  using Node = Mail;
+  static Mail* Next(Mail* mail) { return mail->next.Get(); }
+  static void SetNext(Mail* mail, Mail* next) { mail->next.Set(next); }
+};
+
+// What became of message `id`, bit id of each. Plain memory: written by one
+// model thread each, read at the end.
+struct Ledger {
+  uint32_t accepted = 0;   // the sender was told so
+  uint32_t refused = 0;    // the sender was told: closed
+  uint32_t run = 0;        // by the owner
+  uint32_t dropped = 0;    // destroyed unrun, by the owner or the last handle
+  uint32_t last_drop = 0;  // those of them that the last handle destroyed
+  uint32_t refused_drop = 0;
+  int rings = 0;
+  int sleeps_announced = 0;
+  int order[8] = {};  // ids in the order in which they ran
+  int ran = 0;
+};
+
+template <class P>
+class MailboxModel {
+ public:
+  // One reference for the owner and one for each producer.
+  MailboxModel(int producers, Ledger* ledger)
+      : references_(producers + 1), ledger_(ledger) {
+    references_.Name("references");
+  }
+
+  // What the last handle finds in the lane dies with the mailbox.
+  ~MailboxModel() {
+    for (Mail* mail = lane_.TakeAll(); mail != nullptr;) {
+      Mail* next = mail->next.Get();
+      Settle(mail, &ledger_->dropped);
+      ledger_->last_drop = ledger_->dropped;
+      mail = next;
+    }
+  }
+
+  // Producer.
+  void Send(int id, Doorbell* bell, Fault fault = Fault::kNone) {
+    Mail* mail = New<Mail>();
+    mail->id.Set(id);
+    if (fault != Fault::kNotifyFirst) lane_.Push(mail);
+    const auto notified = gate_.Notify();
+    if (fault == Fault::kNotifyFirst) lane_.Push(mail);
+    if (notified == Gate<P>::Notified::kRing) {
+      ++ledger_->rings;
+      if (fault == Fault::kRingAfterEnd) gate_.EndRing();
+      if (fault != Fault::kNoRing) bell->Ring();
+      if (fault != Fault::kRingAfterEnd) gate_.EndRing();
+    }
+    (notified == Gate<P>::Notified::kClosed ? ledger_->refused
+                                            : ledger_->accepted) |= 1u << id;
+  }
+
+  // Producer and owner: gives a reference back.
+  void Release() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) Delete(this);
+  }
+
+  // Owner: one turn that runs at most `most` messages, asleep before if there
+  // is nothing to do.
+  void Turn(Doorbell* bell, Fault fault = Fault::kNone, int most = 99) {
+    if (fault == Fault::kClearAfterDrain) {
+      if (gate_.HasMail()) {
+        Drain(most, fault);
+        gate_.TakeMail();
+        return;
+      }
+    } else if (gate_.TakeMail()) {
+      Drain(most, fault);
+      return;
+    }
+    if (fault != Fault::kNoAnnouncement) {
+      ++ledger_->sleeps_announced;
+      if (!gate_.PrepareSleep() && fault != Fault::kNoRecheck) return;
+    }
+    bell->Wait();
+    if (gate_.Awake()) Drain(most, fault);
+  }
+
+  // Owner: refuses what comes, destroys what is there.
+  void Close() {
+    gate_.Close();
+    Mail* mail = left_ != nullptr ? left_ : lane_.TakeAll();
+    while (mail != nullptr) {
+      Mail* next = mail->next.Get();
+      Settle(mail, &ledger_->dropped);
+      mail = next;
+    }
+    left_ = nullptr;
+  }
+
+  Gate<P>& gate() { return gate_; }
+  IntrusiveLane<MailTraits, P>& lane() { return lane_; }
+  int ran() const { return ledger_->ran; }
+
+  // Called for each message before it is freed; may push to this mailbox.
+  void (*on_run)(MailboxModel*, int id) = nullptr;
+
+ private:
+  void Settle(Mail* mail, uint32_t* bits) {
+    const uint32_t bit = 1u << mail->id.Get();
+    Check(((ledger_->run | ledger_->dropped) & bit) == 0, "a doubled message");
+    *bits |= bit;
+    Delete(mail);
+  }
+
+  // The mark is the content of the lane on entry.
+  void Drain(int most, Fault fault) {
+    if (left_ == nullptr) left_ = lane_.TakeAll();
+    for (; left_ != nullptr && most > 0; --most) {
+      Mail* mail = left_;
+      left_ = mail->next.Get();
+      const int id = mail->id.Get();
+      ledger_->order[ledger_->ran++] = id;
+      Settle(mail, &ledger_->run);
+      if (on_run != nullptr) on_run(this, id);
+    }
+    if (fault == Fault::kNoLeaveMail) return;
+    if (left_ != nullptr || !lane_.Empty()) gate_.LeaveMail();
+  }
+
+  ModelAtomic<int> references_;
+  Gate<P> gate_;
+  IntrusiveLane<MailTraits, P> lane_;
+  Mail* left_ = nullptr;  // taken from the lane, beyond the mark; owner
+  Ledger* const ledger_;
+};
+
+}  // namespace percore::model
+
+#endif  // PERCORE_TESTS_MODEL_MAILBOX_MODEL_H_
