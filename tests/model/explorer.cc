@@ -34,7 +34,9 @@ class Explorer {
  public:
   Explorer(const Options& options,
            const std::function<void(Execution&)>& scenario)
-      : options_(options), scenario_(scenario), arena_(new char[kArenaBytes * kMaxThreads]) {}
+      : options_(options), scenario_(scenario), arena_(new char[kArenaBytes * kMaxThreads]) {
+    memory_.SetFailures(options.spurious_failures, options.stale_failures);
+  }
 
   Result Run();
 
@@ -67,7 +69,9 @@ class Explorer {
     Fiber fiber;
     void (*call)(void*);
     void* body;
-    Hash stack;  // of what is in use, while suspended
+    // Of the stack in use while suspended; computed when first asked for.
+    mutable Hash stack;
+    mutable bool stack_known;
     const char* name;
     Operation* pending;
     bool finished;
@@ -196,9 +200,7 @@ void Explorer::RunThread(int thread) {
   ThreadState& state = *threads_[thread];
   state.fiber.Resume();
   current_ = 0;
-  if (thread == 0) return;
-  state.stack = {};
-  for (const uint64_t word : state.fiber.InUse()) state.stack.Mix(word);
+  state.stack_known = false;
 }
 
 Hash Explorer::Digest(uint8_t live) const {
@@ -209,7 +211,14 @@ Hash Explorer::Digest(uint8_t live) const {
   }
   digest.Add({}, live);
   for (int i = 1; i <= thread_count_; ++i) {
-    if (!threads_[i]->finished) digest.Add(threads_[i]->stack, 0x20000000 + i);
+    const ThreadState& thread = *threads_[i];
+    if (thread.finished) continue;
+    if (!thread.stack_known) {
+      thread.stack = {};
+      for (const uint64_t word : thread.fiber.InUse()) thread.stack.Mix(word);
+      thread.stack_known = true;
+    }
+    digest.Add(thread.stack, 0x20000000 + i);
   }
   auto add = [&digest](const Block& block) {
     Hash hash;

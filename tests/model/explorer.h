@@ -31,8 +31,8 @@
 // blocked for ever: the lost wake-up); a loop without end; an object that New()
 // made and nobody deleted.
 //
-// Limits: values of at most eight bytes; compare_exchange_weak fails
-// spuriously at most once a thread; memory that New() gave is never given again
+// Limits: values of at most eight bytes; spurious failures are bounded (see
+// Options); memory that New() gave is never given again
 // in the same execution, so reuse of an address is modelled only by a scenario
 // that itself reuses a node; bodies keep only plain data on their stack (an
 // abandoned execution runs no destructors there).
@@ -58,7 +58,12 @@ struct Options {
   int max_operations = 1000;
   // Gives up, with `complete` false, after so many executions.
   uint64_t max_executions = 50'000'000;
-  // Both only so that the tests can check the reductions against plain search.
+  // How often in a thread's life compare_exchange_weak fails for no reason.
+  int spurious_failures = 1;
+  // Whether a failing compare_exchange may read a store that is not the latest,
+  // as C++ allows and no machine does.
+  bool stale_failures = true;
+  // Only so that the tests can check the reductions against plain search.
   bool sleep_sets = true;
   bool remember_states = true;
   bool compare_contents = true;

@@ -43,19 +43,17 @@ struct MailTraits {
   static void SetNext(Mail* mail, Mail* next) { mail->next.Set(next); }
 };
 
-// What became of message `id`, bit id of each. Plain memory: written by one
-// model thread each, read at the end.
+// What became of message `id`, bit id of each. Bookkeeping of the test, no part
+// of the protocol.
 struct Ledger {
-  uint32_t accepted = 0;   // the sender was told so
-  uint32_t refused = 0;    // the sender was told: closed
-  uint32_t run = 0;        // by the owner
-  uint32_t dropped = 0;    // destroyed unrun, by the owner or the last handle
-  uint32_t last_drop = 0;  // those of them that the last handle destroyed
-  uint32_t refused_drop = 0;
-  int rings = 0;
-  int sleeps_announced = 0;
-  int order[8] = {};  // ids in the order in which they ran
-  int ran = 0;
+  uint32_t accepted = 0;     // the sender was told so
+  uint32_t refused = 0;      // the sender was told: closed
+  uint32_t run = 0;          // by the owner
+  uint32_t dropped = 0;      // destroyed unrun by the owner
+  uint32_t late = 0;         // destroyed unrun by the last handle
+  bool ring_allowed = false; // the owner announced sleep since the last ring
+  int sends = 1;             // message id is the id / sends -th sender's
+  uint32_t settled() const { return run | dropped | late; }
 };
 
 template <class P>
@@ -71,8 +69,7 @@ class MailboxModel {
   ~MailboxModel() {
     for (Mail* mail = lane_.TakeAll(); mail != nullptr;) {
       Mail* next = mail->next.Get();
-      Settle(mail, &ledger_->dropped);
-      ledger_->last_drop = ledger_->dropped;
+      Settle(mail, &ledger_->late);
       mail = next;
     }
   }
@@ -85,7 +82,8 @@ class MailboxModel {
     const auto notified = gate_.Notify();
     if (fault == Fault::kNotifyFirst) lane_.Push(mail);
     if (notified == Gate<P>::Notified::kRing) {
-      ++ledger_->rings;
+      Check(ledger_->ring_allowed, "a second wake-up for one sleep");
+      ledger_->ring_allowed = false;
       if (fault == Fault::kRingAfterEnd) gate_.EndRing();
       if (fault != Fault::kNoRing) bell->Ring();
       if (fault != Fault::kRingAfterEnd) gate_.EndRing();
@@ -113,7 +111,7 @@ class MailboxModel {
       return;
     }
     if (fault != Fault::kNoAnnouncement) {
-      ++ledger_->sleeps_announced;
+      ledger_->ring_allowed = true;
       if (!gate_.PrepareSleep() && fault != Fault::kNoRecheck) return;
     }
     bell->Wait();
@@ -134,15 +132,19 @@ class MailboxModel {
 
   Gate<P>& gate() { return gate_; }
   IntrusiveLane<MailTraits, P>& lane() { return lane_; }
-  int ran() const { return ledger_->ran; }
 
   // Called for each message before it is freed; may push to this mailbox.
   void (*on_run)(MailboxModel*, int id) = nullptr;
 
  private:
   void Settle(Mail* mail, uint32_t* bits) {
-    const uint32_t bit = 1u << mail->id.Get();
-    Check(((ledger_->run | ledger_->dropped) & bit) == 0, "a doubled message");
+    const int id = mail->id.Get();
+    const uint32_t bit = 1u << id;
+    const uint32_t settled = ledger_->settled();
+    Check((settled & bit) == 0, "a doubled message");
+    const uint32_t earlier = (bit - 1) & ~((1u << (id / ledger_->sends *
+                                                   ledger_->sends)) - 1);
+    Check((settled & earlier) == earlier, "a sender's messages out of order");
     *bits |= bit;
     Delete(mail);
   }
@@ -154,7 +156,6 @@ class MailboxModel {
       Mail* mail = left_;
       left_ = mail->next.Get();
       const int id = mail->id.Get();
-      ledger_->order[ledger_->ran++] = id;
       Settle(mail, &ledger_->run);
       if (on_run != nullptr) on_run(this, id);
     }

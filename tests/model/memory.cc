@@ -5,10 +5,6 @@
 namespace percore::model {
 namespace {
 
-// compare_exchange_weak may fail for no reason; once a thread is enough to see
-// whether the code can bear it.
-constexpr int kSpuriousFailures = 1;
-
 bool Acquires(std::memory_order order) {
   return order == std::memory_order_acquire ||
          order == std::memory_order_consume ||
@@ -257,12 +253,14 @@ void Memory::Alternatives(int thread, const Operation& operation,
         break;
       case Kind::kCompareExchange:
         if (location.order[i].value != operation.expected) {
-          add(Alternative::kRead, i);
+          if (stale_failures_ || i + 1 == location.order.size()) {
+            add(Alternative::kRead, i);
+          }
           break;
         }
         if (open) add(Alternative::kReadWrite, i);
         if (operation.weak &&
-            threads_[thread].spurious < kSpuriousFailures) {
+            threads_[thread].spurious < spurious_failures_) {
           add(Alternative::kSpurious, i);
         }
         break;

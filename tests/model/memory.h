@@ -43,6 +43,12 @@ struct Hash {
 
 class Memory {
  public:
+  // See Options.
+  void SetFailures(int spurious, bool stale) {
+    spurious_failures_ = spurious;
+    stale_failures_ = stale;
+  }
+
   // Forgets everything: the beginning of an execution.
   void Reset();
 
@@ -197,6 +203,8 @@ class Memory {
   std::array<std::vector<uint16_t>, kMaxThreads> plains_of_;
   std::array<Thread, kMaxThreads> threads_;
   std::vector<SeqCst> seq_cst_;
+  int spurious_failures_ = 1;
+  bool stale_failures_ = true;
 };
 
 }  // namespace percore::model

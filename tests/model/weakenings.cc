@@ -31,7 +31,7 @@ std::vector<WeakeningOutcome> TryAllWeakenings(
     const std::vector<Scenario>& scenarios) {
   std::set<Site> sites;
   for (const Scenario& scenario : scenarios) {
-    const Result result = Explore({}, scenario.body);
+    const Result result = Explore(scenario.options, scenario.body);
     printf("%-28s %s\n", scenario.name, result.Summary().c_str());
     if (!result.Passed()) {
       printf("FAILED: %s%s", result.failure.c_str(), result.schedule.c_str());
@@ -44,7 +44,7 @@ std::vector<WeakeningOutcome> TryAllWeakenings(
     for (const Weakening& weakening : WeakeningsOf(site)) {
       WeakeningOutcome outcome = {weakening, "", ""};
       for (const Scenario& scenario : scenarios) {
-        Options options;
+        Options options = scenario.options;
         options.weakening = weakening;
         outcome.failure = Explore(options, scenario.body).failure;
         outcome.scenario = scenario.name;

@@ -15,6 +15,7 @@ namespace percore::model {
 struct Scenario {
   const char* name;
   std::function<void(Execution&)> body;
+  Options options = {};
 };
 
 struct WeakeningOutcome {
