@@ -3,6 +3,7 @@
 // and the node's plain link is never touched by two threads at once.
 
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,6 @@ enum class LaneFault {
   kAlwaysPush,      // the producer pushes though the event is pending
   kNoClear,         // the owner does not clear the word
   kClearLate,       // the owner clears the word after the callback
-  kFreeNotTaken,    // the owner frees an event that is in the lane
 };
 
 // The work that activations announce: a producer sets its own variable, then
@@ -145,6 +145,39 @@ TEST(Lane, ActivationsInEverySchedule) {
     EXPECT_TRUE(result.Passed())
         << scenario.name << ": " << result.failure << result.schedule;
   }
+}
+
+// --- seeded faults ---
+
+void ExpectFound(const Scenario& scenario, const char* failure) {
+  const Result result = Explore(scenario.options, scenario.body);
+  EXPECT_NE(result.failure.find(failure), std::string::npos)
+      << scenario.name << ": wanted \"" << failure << "\", found \""
+      << result.failure << "\" (" << result.Summary() << ")";
+}
+
+TEST(LaneFault, LinkReadAfterTheWordIsCleared) {
+  ExpectFound(Again("late link", LaneFault::kLinkAfterTake), "data race");
+}
+
+TEST(LaneFault, PushedWhilePending) {
+  ExpectFound(Again("always push", LaneFault::kAlwaysPush),
+              "in the lane without being pending");
+}
+
+TEST(LaneFault, WordNeverCleared) {
+  ExpectFound(Again("no clear", LaneFault::kNoClear), "deadlock");
+}
+
+TEST(LaneFault, WordClearedAfterTheCallback) {
+  ExpectFound(OneEvent("late clear", 0, LaneFault::kClearLate), "deadlock");
+}
+
+TEST(LaneFault, EveryWeakenedOrdering) {
+  // The gate's own are gate_test's.
+  const auto outcomes = TryAllWeakenings(Scenarios(), "/gate.h");
+  EXPECT_GE(outcomes.size(), 8u);
+  EXPECT_EQ(NotFound(outcomes), (std::map<std::string, int>{}));
 }
 
 }  // namespace

@@ -26,9 +26,8 @@ enum class Fault {
   kNoRing,              // the producer forgets the doorbell
   kRingAfterEnd,        // the producer rings after EndRing
   kNoClose,             // the owner destroys the doorbell without Close
-  kCloseWithoutWaiting, // Close does not wait for ringers, see BlindAtomics
   kFreeAtClose,         // the owner frees the mailbox that handles still name
-  kNoLeaveMail,         // the owner leaves mail in the lane without a word
+  kNoLeaveMail,         // the owner leaves mail behind without a word
 };
 
 // A closure on its way. Freed by whoever ran or refused it.
@@ -74,8 +73,14 @@ class MailboxModel {
     }
   }
 
+  // Owner, before its first sleep.
+  void SetDoorbell(Doorbell* bell) {
+    gate_.AwaitRingers();
+    doorbell_.Set(bell);
+  }
+
   // Producer.
-  void Send(int id, Doorbell* bell, Fault fault = Fault::kNone) {
+  void Send(int id, Fault fault = Fault::kNone) {
     Mail* mail = New<Mail>();
     mail->id.Set(id);
     if (fault != Fault::kNotifyFirst) lane_.Push(mail);
@@ -85,7 +90,7 @@ class MailboxModel {
       Check(ledger_->ring_allowed, "a second wake-up for one sleep");
       ledger_->ring_allowed = false;
       if (fault == Fault::kRingAfterEnd) gate_.EndRing();
-      if (fault != Fault::kNoRing) bell->Ring();
+      if (fault != Fault::kNoRing) doorbell_.Get()->Ring();
       if (fault != Fault::kRingAfterEnd) gate_.EndRing();
     }
     (notified == Gate<P>::Notified::kClosed ? ledger_->refused
@@ -99,7 +104,7 @@ class MailboxModel {
 
   // Owner: one turn that runs at most `most` messages, asleep before if there
   // is nothing to do.
-  void Turn(Doorbell* bell, Fault fault = Fault::kNone, int most = 99) {
+  void Turn(Fault fault = Fault::kNone, int most = 99) {
     if (fault == Fault::kClearAfterDrain) {
       if (gate_.HasMail()) {
         Drain(most, fault);
@@ -114,13 +119,14 @@ class MailboxModel {
       ledger_->ring_allowed = true;
       if (!gate_.PrepareSleep() && fault != Fault::kNoRecheck) return;
     }
-    bell->Wait();
+    doorbell_.Get()->Wait();
     if (gate_.Awake()) Drain(most, fault);
   }
 
   // Owner: refuses what comes, destroys what is there.
   void Close() {
     gate_.Close();
+    doorbell_.Set(nullptr);
     Mail* mail = left_ != nullptr ? left_ : lane_.TakeAll();
     while (mail != nullptr) {
       Mail* next = mail->next.Get();
@@ -130,11 +136,6 @@ class MailboxModel {
     left_ = nullptr;
   }
 
-  Gate<P>& gate() { return gate_; }
-  IntrusiveLane<MailTraits, P>& lane() { return lane_; }
-
-  // Called for each message before it is freed; may push to this mailbox.
-  void (*on_run)(MailboxModel*, int id) = nullptr;
 
  private:
   void Settle(Mail* mail, uint32_t* bits) {
@@ -155,15 +156,14 @@ class MailboxModel {
     for (; left_ != nullptr && most > 0; --most) {
       Mail* mail = left_;
       left_ = mail->next.Get();
-      const int id = mail->id.Get();
       Settle(mail, &ledger_->run);
-      if (on_run != nullptr) on_run(this, id);
     }
     if (fault == Fault::kNoLeaveMail) return;
     if (left_ != nullptr || !lane_.Empty()) gate_.LeaveMail();
   }
 
   ModelAtomic<int> references_;
+  ModelVar<Doorbell*> doorbell_{nullptr};
   Gate<P> gate_;
   IntrusiveLane<MailTraits, P> lane_;
   Mail* left_ = nullptr;  // taken from the lane, beyond the mark; owner

@@ -28,7 +28,7 @@ std::vector<Weakening> WeakeningsOf(const Site& site) {
 }
 
 std::vector<WeakeningOutcome> TryAllWeakenings(
-    const std::vector<Scenario>& scenarios) {
+    const std::vector<Scenario>& scenarios, std::string_view skipped) {
   std::set<Site> sites;
   for (const Scenario& scenario : scenarios) {
     const Result result = Explore(scenario.options, scenario.body);
@@ -41,6 +41,7 @@ std::vector<WeakeningOutcome> TryAllWeakenings(
   }
   std::vector<WeakeningOutcome> outcomes;
   for (const Site& site : sites) {
+    if (std::string_view(site.file).ends_with(skipped)) continue;
     for (const Weakening& weakening : WeakeningsOf(site)) {
       WeakeningOutcome outcome = {weakening, "", ""};
       for (const Scenario& scenario : scenarios) {
@@ -57,6 +58,15 @@ std::vector<WeakeningOutcome> TryAllWeakenings(
     }
   }
   return outcomes;
+}
+
+std::map<std::string, int> NotFound(
+    const std::vector<WeakeningOutcome>& outcomes) {
+  std::map<std::string, int> missed;
+  for (const WeakeningOutcome& outcome : outcomes) {
+    if (outcome.failure.empty()) ++missed[WeakeningKey(outcome.weakening)];
+  }
+  return missed;
 }
 
 std::string WeakeningKey(const Weakening& weakening) {

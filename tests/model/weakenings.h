@@ -4,7 +4,9 @@
 #define PERCORE_TESTS_MODEL_WEAKENINGS_H_
 
 #include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "percore/tests/model/explorer.h"
@@ -29,9 +31,15 @@ struct WeakeningOutcome {
 std::vector<Weakening> WeakeningsOf(const Site& site);
 
 // Explores every scenario as it is, which must pass, then under each weakening
-// of each site that they met, until one scenario fails. Prints a line for each.
+// of each site that they met, until one scenario fails. Sites in files whose
+// name ends with `skipped` are left alone. Prints a line for each. Empty if a
+// scenario fails by itself.
 std::vector<WeakeningOutcome> TryAllWeakenings(
-    const std::vector<Scenario>& scenarios);
+    const std::vector<Scenario>& scenarios, std::string_view skipped = "?");
+
+// How many weakenings of each kind no scenario noticed, by WeakeningKey().
+std::map<std::string, int> NotFound(
+    const std::vector<WeakeningOutcome>& outcomes);
 
 // What the code asks for: "gate.h fetch_sub release -> relaxed". Lines and
 // columns are left out, so that a list of these survives an edit; two sites of
