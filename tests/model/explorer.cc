@@ -34,7 +34,9 @@ class Explorer {
  public:
   Explorer(const Options& options,
            const std::function<void(Execution&)>& scenario)
-      : options_(options), scenario_(scenario), arena_(new char[kArenaBytes * kMaxThreads]) {
+      : options_(options),
+        scenario_(scenario),
+        arena_(new char[kArenaBytes * kMaxThreads]) {
     memory_.SetFailures(options.spurious_failures, options.stale_failures);
   }
 

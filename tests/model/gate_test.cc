@@ -151,8 +151,8 @@ TEST(Gate, EverySchedule) {
   }
 }
 
-// Too many schedules to see all of them in a test's time: a bounded search, which
-// claims nothing but that it found no fault.
+// Too many schedules to see all of them in a test's time: a bounded search,
+// which claims nothing but that it found no fault.
 TEST(Gate, TwoProducersAndCloserBounded) {
   Scenario scenario = Larger(MailboxScenario(
       "two producers, closer", {.producers = 2, .stop = true}));
@@ -218,8 +218,8 @@ TEST(GateFault, MailboxFreedWhileHandlesNameIt) {
 TEST(GateFault, EveryWeakenedOrdering) {
   // What the protocol does not need, by proof of the search. PrepareSleep's
   // acquire: if it finds mail, TakeMail acquires before the lanes are read.
-  // Close's two steps: AwaitRingers ends with an acquire of the same word, whose
-  // release sequence all notifications are in.
+  // Close's two steps: AwaitRingers ends with an acquire of the same word, and
+  // all notifications are in its release sequence.
   const std::map<std::string, int> spare = {
       {"gate.h fetch_and acq_rel -> acquire", 1},  // Close
       {"gate.h fetch_and acq_rel -> release", 1},  // Close

@@ -177,8 +177,9 @@ struct ModelAtomics {
   template <class T>
   using Var = ModelVar<T>;
   static void Pause() { PauseThread(); }
-  static void Fence(std::memory_order order, const std::source_location& where =
-                                                 std::source_location::current()) {
+  static void Fence(
+      std::memory_order order,
+      const std::source_location& where = std::source_location::current()) {
     model::Fence(order, where);
   }
 };
