@@ -37,7 +37,7 @@ template <class Word>
 bool MarkActivation(Word&& word, short result, short ncalls) {
   if (ncalls <= 0) {
     return (word.fetch_or(ActivationBits(result, 0),
-                          std::memory_order_acq_rel) &  // [W1]
+                          std::memory_order_acq_rel) &  // [W1] [W2]
             kActivationPending) == 0;
   }
   std::uint32_t old = word.load(std::memory_order_relaxed);
@@ -45,17 +45,19 @@ bool MarkActivation(Word&& word, short result, short ncalls) {
     const std::uint32_t now = (old & kActivationPending)
                                   ? old | ActivationBits(result, 0)
                                   : ActivationBits(result, ncalls);
-    if (word.compare_exchange_weak(old, now, std::memory_order_acq_rel,  // [W1]
+    if (word.compare_exchange_weak(old, now,
+                                   std::memory_order_acq_rel,  // [W1] [W2]
                                    std::memory_order_relaxed)) {
       return (old & kActivationPending) == 0;
     }
   }
 }
 
-// Clears the word and returns what was in it. Owner, before the callback.
+// Clears the word and returns what was in it. Owner, before the callback, and
+// after its last look at the link.
 template <class Word>
 PendingActivation TakeActivation(Word&& word) {
-  return {word.exchange(0, std::memory_order_acquire)};  // [W1]
+  return {word.exchange(0, std::memory_order_acq_rel)};  // [W1] [W2]
 }
 
 }  // namespace percore
