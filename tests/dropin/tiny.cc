@@ -44,8 +44,7 @@ __attribute__((visibility("default"))) int OpenlyDeclared(int n) {
 
 // How often the process-wide counter was raised, by whichever copy.
 DOOR int event_tiny_raise() {
-  return static_cast<int>(
-      1 + percore::State().debug_log_mask.fetch_add(1));
+  return static_cast<int>(1 + percore::State().debug_log_mask.fetch_add(1));
 }
 
 // 0 when everything of C++ inside works.

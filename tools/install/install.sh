@@ -23,7 +23,6 @@ put() { # source, destination
 
 for name in libevent libevent_core libevent_pthreads; do
   real=$name-2.1.so.7.0.1
-  [[ -e $from/$real ]] || continue
   put "$from/$real" "$lib/$real" 755
   ln -sfn "$real" "$lib/$name-2.1.so.7"
   ln -sfn "$real" "$lib/$name.so"
