@@ -150,12 +150,15 @@ TEST(EnvironmentTest, ShowMethod) {
 }
 
 // Runs `body` in a child whose effective user differs from its real one; the
-// exit code is body's answer.
+// exit code is body's answer, or kNoOtherUser (a sandbox may know one user
+// only; the target asks not to be put in one).
+constexpr int kNoOtherUser = 99;
+
 template <typename Body>
 int AsSetuid(Body body) {
   const pid_t pid = fork();
   if (pid == 0) {
-    if (seteuid(65534) != 0) _exit(99);
+    if (seteuid(65534) != 0) _exit(kNoOtherUser);
     _exit(body() ? 1 : 0);
   }
   int status = 0;
@@ -169,19 +172,22 @@ TEST(EnvironmentTest, SetuidIgnoresTheEnvironment) {
   ScopedEnv a("EVENT_NOEPOLL");
   ScopedEnv b("EVENT_EPOLL_USE_CHANGELIST");
   EXPECT_EQ(Method(), "poll");
-  EXPECT_EQ(AsSetuid([] { return Method() == "epoll"; }), 1);
+  const int answer = AsSetuid([] { return Method() == "epoll"; });
+  if (answer == kNoOtherUser) GTEST_SKIP() << "SKIP: needs a second user id";
+  EXPECT_EQ(answer, 1);
 }
 
 // semantics 6: EVENT_SHOW_METHOD too.
 TEST(EnvironmentTest, SetuidIgnoresShowMethod) {
   if (getuid() != 0) GTEST_SKIP() << "SKIP: needs root";
   ScopedEnv env("EVENT_SHOW_METHOD");
-  EXPECT_EQ(AsSetuid([] {
-              LogCapture log;
-              Method();
-              return log.Count(EVENT_LOG_MSG) == 0;
-            }),
-            1);
+  const int answer = AsSetuid([] {
+    LogCapture log;
+    Method();
+    return log.Count(EVENT_LOG_MSG) == 0;
+  });
+  if (answer == kNoOtherUser) GTEST_SKIP() << "SKIP: needs a second user id";
+  EXPECT_EQ(answer, 1);
 }
 
 // semantics 6: EVENT_DEBUG_MODE is not the library's variable: a second assign

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -110,7 +111,10 @@ TEST_P(LoopExitTest, NoExitOnEmpty) {
   if (!kForeignWakeups) return;
   Probe timer(base(), &journal_, "t");
   timer.Add(Ms(1));
+  std::atomic<bool> inside{false};  // A break before the entry is lost.
+  timer.OnCall([&] { inside = true; });
   std::thread other([&] {
+    while (!inside) std::this_thread::yield();
     SleepMs(30);  // Time to run out of events; nothing tells that it sleeps.
     event_base_loopbreak(base());
   });
@@ -184,7 +188,7 @@ TEST_P(LoopExitTest, ExitAfterATime) {
 // next loop.
 TEST_P(LoopExitTest, SeveralExits) {
   const timeval first = Ms(1);
-  const timeval second = Ms(40);
+  const timeval second = Ms(300);
   event_base_loopexit(base(), &first);
   event_base_loopexit(base(), &second);
   EXPECT_EQ(event_base_dispatch(base()), 0);

@@ -169,7 +169,7 @@ TEST_P(TimerTest, TimeoutOfAnFdEventRemovesBoth) {
 TEST_P(TimerTest, ReadinessRemovesTheTimeout) {
   SocketPair pair;
   Probe reader(base(), &journal_, "r", pair[0], EV_READ);
-  reader.Add(Ms(30));
+  reader.Add(Ms(30000));
   pair.Send(1);
   EXPECT_EQ(event_base_dispatch(base()), 1);
   EXPECT_EQ(journal_.text(), "r:R");

@@ -34,7 +34,14 @@ class WakeupTest : public BackendTest {
 
   // Runs the loop here and `act` in another thread once the loop sleeps.
   int LoopWhile(std::function<void()> act, int flags = 0) {
+    // A break before the entry is lost. With ONCE the note of the entry would
+    // itself end the loop, and is not needed: what is activated stays.
+    std::atomic<bool> inside{flags != 0};
+    Probe entered(base(), nullptr, "entered");
+    entered.OnCall([&] { inside = true; });
+    if (flags == 0) entered.Activate();
     std::thread other([&] {
+      while (!inside) std::this_thread::yield();
       // The loop should be asleep by then; nothing tells when it is.
       SleepMs(20);
       act();
