@@ -1,6 +1,7 @@
 #include "percore/runtime/backend/select/select_backend.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/select.h>
 
 #include <algorithm>
@@ -98,7 +99,7 @@ class SelectBackend final : public Backend {
     waiting_ = false;
     if (error == EINTR) return 0;
     if (error == EBADF) {
-      KeepClosed(highest);
+      AskEach(highest);
     } else if (error != 0) {
       return error;
     }
@@ -163,14 +164,19 @@ class SelectBackend final : public Backend {
     return 0;
   }
 
-  // The call failed because a descriptor is closed: the closed ones are what
-  // was found.
-  void KeepClosed(int highest) {
+  // The call failed because a descriptor is closed, which must not starve the
+  // others: asks one by one. The closed ones count as ready.
+  void AskEach(int highest) {
     for (int fd = 0; fd <= highest; ++fd) {
-      if (!found_readers_.Has(fd) && !found_writers_.Has(fd)) continue;
-      if (fcntl(fd, F_GETFD) < 0) continue;
-      found_readers_.Set(fd, false);
-      found_writers_.Set(fd, false);
+      const bool reader = found_readers_.Has(fd);
+      const bool writer = found_writers_.Has(fd);
+      if (!reader && !writer) continue;
+      pollfd one{fd, POLLIN | POLLOUT, 0};
+      poll(&one, 1, 0);
+      const bool both = (one.revents & (POLLNVAL | POLLERR)) != 0;
+      found_readers_.Set(
+          fd, reader && (both || (one.revents & (POLLIN | POLLHUP)) != 0));
+      found_writers_.Set(fd, writer && (both || (one.revents & POLLOUT) != 0));
     }
   }
 
