@@ -104,6 +104,11 @@ class Backend {
   // async-signal-safe; keeps errno.
   virtual void Ring() = 0;
 
+  // Makes the Update()s so far hold in the system now, if this backend leaves
+  // them to the next Wait(): called before a descriptor is closed, so that
+  // nothing in the system keeps its file. As Update().
+  virtual void Commit() {}
+
   // The other transport, or null.
   virtual CompletionTransport* completions() { return nullptr; }
 
@@ -123,11 +128,16 @@ struct BackendKind {
   int features;
   // Chosen without being asked for.
   bool implicit;
-  // Listed by event_get_supported_methods.
+  // Listed by event_get_supported_methods, if also Available().
   bool listed;
   // Null with errno set when the system refuses. A reason beyond errno is
   // logged where it helps.
   Backend* (*create)(const BackendOptions& options);
+  // Whether the running system offers it; makes and drops a kernel object.
+  // Null: always.
+  bool (*available)() = nullptr;
+
+  bool Available() const { return available == nullptr || available(); }
 };
 
 inline bool IsListed(const BackendKind& kind) { return kind.listed; }

@@ -1,5 +1,7 @@
 #include "percore/runtime/backend/backend.h"
 #include "percore/runtime/backend/epoll/epoll_backend.h"
+#include "percore/runtime/backend/poll/poll_backend.h"
+#include "percore/runtime/backend/select/select_backend.h"
 
 namespace percore {
 namespace {
@@ -7,6 +9,10 @@ namespace {
 constexpr BackendKind kBackends[] = {
     {"epoll", kEpollFeatures, /*implicit=*/true, /*listed=*/true,
      &NewEpollBackend},
+    {"poll", kPollFeatures, /*implicit=*/true, /*listed=*/true,
+     &NewPollBackend},
+    {"select", kSelectFeatures, /*implicit=*/true, /*listed=*/true,
+     &NewSelectBackend},
     {nullptr, 0, false, false, nullptr},
 };
 
