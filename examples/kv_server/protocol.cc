@@ -223,14 +223,15 @@ void Parser::ParseGet(std::string_view line, Verb verb, Command* command) {
   KeyCursor cursor(line);
   std::string_view key;
   cursor.Next(&key);  // the command's name
-  command->verb = verb;
-  command->keys = cursor.rest();
+  const std::string_view keys = cursor.rest();
   size_t count = 0;
   while (cursor.Next(&key)) {
     if (key.size() > kMaxKeySize) return Fail(kBadFormat, command);
     ++count;
   }
-  if (count == 0) Fail(kUnknown, command);
+  if (count == 0) return Fail(kUnknown, command);
+  command->verb = verb;
+  command->keys = keys;
 }
 
 bool Parser::ParseStorage(const Words& words, Verb verb, size_t* length,
