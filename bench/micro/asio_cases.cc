@@ -22,9 +22,7 @@ class AsioPost : public Case {
       : producers_(
             work.size, static_cast<Exchange>(work.detail),
             [this](int number) { Send(number); },
-            [this] {
-              asio::post(context_, [this] { producers_.Hold(); });
-            }) {
+            [this] { asio::post(context_, [this] { producers_.Hold(); }); }) {
     thread_ = std::thread([this] {
       PinTo(ConsumerCore());
       context_.run();
@@ -36,9 +34,7 @@ class AsioPost : public Case {
     thread_.join();
   }
 
-  std::vector<double> Run() override {
-    return producers_.Run(kBursts);
-  }
+  std::vector<double> Run() override { return producers_.Run(kBursts); }
   double operations() const override { return kBursts * Producers::kBurst; }
 
  private:

@@ -67,6 +67,15 @@ class CaseRegistry {
   std::map<std::pair<std::string, Family>, CaseFactory> factories_;
 };
 
+// How a timer case samples a population of `pending`: a window of `batch`
+// timers, `repeats` times over, so that a sample is some milliseconds.
+struct TimerSample {
+  explicit TimerSample(int pending)
+      : batch(pending < 20000 ? pending : 20000), repeats(60000 / batch) {}
+  int batch;
+  int repeats;
+};
+
 // A factory for cases of class C, constructed from (workload, api).
 template <typename C>
 CaseFactory MakerOf() {

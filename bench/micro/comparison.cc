@@ -51,8 +51,7 @@ class Comparison {
                                   : (ours ? &options_.ours : &options_.theirs);
     sides_.push_back({family, workload, ours});
     sides_.back().worker = std::make_unique<Worker>(
-        *factory, workload, files,
-        UsesThreads(workload) ? -1 : options_.core);
+        *factory, workload, files, UsesThreads(workload) ? -1 : options_.core);
     return &sides_.back();
   }
 

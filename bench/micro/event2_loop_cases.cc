@@ -114,7 +114,8 @@ class NewFree : public Case {
 
   std::vector<double> Run() override {
     const double start = ProcessCpu();
-    for (int i = 0; i < kBases; ++i) api_.event_base_free(api_.event_base_new());
+    for (int i = 0; i < kBases; ++i)
+      api_.event_base_free(api_.event_base_new());
     return {(ProcessCpu() - start) / kBases};
   }
   double operations() const override { return kBases; }

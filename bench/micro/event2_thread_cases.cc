@@ -117,9 +117,7 @@ class Burst : public Case {
     Run();
   }
 
-  std::vector<double> Run() override {
-    return producers_.Run(kBursts);
-  }
+  std::vector<double> Run() override { return producers_.Run(kBursts); }
   double operations() const override { return kBursts * Producers::kBurst; }
 
  private:
@@ -165,9 +163,7 @@ class Post : public Case {
     Run();
   }
 
-  std::vector<double> Run() override {
-    return producers_.Run(kBursts);
-  }
+  std::vector<double> Run() override { return producers_.Run(kBursts); }
   double operations() const override { return kBursts * Producers::kBurst; }
 
  private:
@@ -262,7 +258,8 @@ class IdleMailbox : public Case {
     for (int i = 0; i < work.size; ++i) {
       peers_.emplace_back([this, &sent] {
         if (api_.percore_post != nullptr) {
-          api_.percore_post(base_, [](void*) {}, nullptr);
+          api_.percore_post(
+              base_, [](void*) {}, nullptr);
         } else {
           api_.event_active(&event_, EV_READ, 0);
         }

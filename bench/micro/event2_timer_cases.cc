@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "percore/bench/micro/cases.h"
@@ -13,9 +12,6 @@ namespace percore::bench {
 namespace {
 
 void Ignore(evutil_socket_t, short, void*) {}
-
-// How many timers one sample handles: all, or a window of a large population.
-int BatchOf(int pending) { return std::min(pending, 20000); }
 
 // `size` timers are pending, at random deadlines far away. Metrics: add,
 // re-add (another random deadline), touch (the same timeout again, so the
@@ -28,7 +24,7 @@ class Timers : public Case {
         seconds_(events_.size()),
         base_(api),
         order_(chance_.Permutation(work.size)),
-        batch_(BatchOf(work.size)) {
+        sample_(work.size) {
     base_.Time([this] {
       for (size_t i = 0; i < events_.size(); ++i) {
         base_.api().event_assign(&events_[i], base_.base(), -1, 0, &Ignore,
@@ -39,27 +35,29 @@ class Timers : public Case {
   }
 
   std::vector<double> Run() override {
-    first_ = (first_ + batch_) % (size() - batch_ + 1);
-    const double del = TimeEach(
-        [this](size_t i) { base_.api().event_del(&events_[i]); });
-    const double add = TimeEach([this](size_t i) { Add(i); });
-    const double again = TimeEach([this](size_t i) { Add(i); });
-    const double touch = TimeEach([this](size_t i) { AddFor(i); });
-    return {add, again, touch, del};
+    double add = 0, again = 0, touch = 0, del = 0;
+    for (int repeat = 0; repeat < sample_.repeats; ++repeat) {
+      first_ = (first_ + sample_.batch) % (size() - sample_.batch + 1);
+      del += TimeAll([this](size_t i) { base_.api().event_del(&events_[i]); });
+      add += TimeAll([this](size_t i) { Add(i); });
+      again += TimeAll([this](size_t i) { Add(i); });
+      touch += TimeAll([this](size_t i) { AddFor(i); });
+    }
+    return {add / operations(), again / operations(), touch / operations(),
+            del / operations()};
   }
-  double operations() const override { return batch_; }
+  double operations() const override { return sample_.batch * sample_.repeats; }
 
  private:
   int size() const { return static_cast<int>(events_.size()); }
 
   template <typename Step>
-  double TimeEach(Step step) {
-    const double spent = base_.Time([&] {
-      for (int i = first_; i < first_ + batch_; ++i) {
+  double TimeAll(Step step) {
+    return base_.Time([&] {
+      for (int i = first_; i < first_ + sample_.batch; ++i) {
         step(static_cast<size_t>(order_[static_cast<size_t>(i)]));
       }
     });
-    return spent / batch_;
   }
 
   void Add(size_t i) {
@@ -78,7 +76,7 @@ class Timers : public Case {
   Event2Base base_;
   Chance chance_;
   std::vector<int> order_;
-  int batch_;
+  const TimerSample sample_;
   int first_ = 0;
 };
 
@@ -99,6 +97,14 @@ class Expiry : public Case {
   }
 
   std::vector<double> Run() override {
+    double spent = 0;
+    for (int i = 0; i < repeats_; ++i) spent += ExpireOnce();
+    return {spent / operations()};
+  }
+  double operations() const override { return due_ * repeats_; }
+
+ private:
+  double ExpireOnce() {
     first_ = (first_ + due_) % (static_cast<int>(events_.size()) - due_ + 1);
     // Outside the loop: no turn may run before all are due.
     for (int i = first_; i < first_ + due_; ++i) {
@@ -119,11 +125,8 @@ class Expiry : public Case {
         base_.api().event_add(&At(i), &far);
       }
     });
-    return {spent / due_};
+    return spent;
   }
-  double operations() const override { return due_; }
-
- private:
   event& At(int i) {
     return events_[static_cast<size_t>(order_[static_cast<size_t>(i)])];
   }
@@ -135,7 +138,8 @@ class Expiry : public Case {
   Event2Base base_;
   Chance chance_;
   std::vector<int> order_;
-  int due_;
+  const int due_;
+  const int repeats_ = due_ > 20000 ? 1 : 4;
   int first_ = 0;
   int fired_ = 0;
 };
@@ -159,11 +163,25 @@ class CommonTimeouts : public Case {
 
   std::vector<double> Run() override {
     const EventApi& api = base_.api();
-    const double add =
-        TimeEach([&](event* ev) { api.event_add(ev, long_); });
-    const double again =
-        TimeEach([&](event* ev) { api.event_add(ev, long_); });
-    const double del = TimeEach([&](event* ev) { api.event_del(ev); });
+    double add = 0, again = 0, del = 0, expire = 0;
+    for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      add += TimeAll([&](event* ev) { api.event_add(ev, long_); });
+      again += TimeAll([&](event* ev) { api.event_add(ev, long_); });
+      del += TimeAll([&](event* ev) { api.event_del(ev); });
+      expire += ExpireAll();
+    }
+    return {add / operations(), again / operations(), del / operations(),
+            expire / operations()};
+  }
+  double operations() const override {
+    return kRepeats * static_cast<double>(events_.size());
+  }
+
+ private:
+  static constexpr int kRepeats = 6;
+
+  double ExpireAll() {
+    const EventApi& api = base_.api();
     fired_ = 0;
     // Outside the loop: no turn may run before all are due.
     for (event& ev : events_) api.event_add(&ev, short_);
@@ -172,19 +190,13 @@ class CommonTimeouts : public Case {
     while (fired_ < static_cast<int>(events_.size())) {
       api.event_base_loop(base_.base(), EVLOOP_NONBLOCK);
     }
-    return {add, again, del, (ProcessCpu() - start) / operations()};
+    return ProcessCpu() - start;
   }
-  double operations() const override {
-    return static_cast<double>(events_.size());
-  }
-
- private:
   template <typename Step>
-  double TimeEach(Step step) {
-    const double spent = base_.Time([&] {
+  double TimeAll(Step step) {
+    return base_.Time([&] {
       for (int i : order_) step(&events_[static_cast<size_t>(i)]);
     });
-    return spent / operations();
   }
   static void OnTimeout(evutil_socket_t, short, void* self) {
     ++static_cast<CommonTimeouts*>(self)->fired_;

@@ -1,8 +1,7 @@
 // libev's side of the cases.
 
-#include "percore/bench/peers/libev_api.h"
-
 #include "percore/bench/micro/cases.h"
+#include "percore/bench/peers/libev_api.h"
 
 #if PERCORE_BENCH_HAVE_LIBEV
 
@@ -10,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -34,7 +32,9 @@ class EvLoop {
   EvLoop(const EvLoop&) = delete;
   EvLoop& operator=(const EvLoop&) = delete;
 
-  struct ev_loop* get() const { return loop_; }
+  struct ev_loop* get() const {
+    return loop_;
+  }
 
   template <typename Work>
   double Time(Work work) {
@@ -183,7 +183,7 @@ class EvTimers : public Case {
   EvTimers(const Workload& work, const EventApi*)
       : timers_(static_cast<size_t>(work.size)),
         order_(chance_.Permutation(work.size)),
-        batch_(std::min(work.size, 20000)) {
+        sample_(work.size) {
     for (ev_timer& timer : timers_) {
       ev_init(&timer, [](struct ev_loop*, ev_timer*, int) {});
       Set(&timer);
@@ -192,33 +192,34 @@ class EvTimers : public Case {
   }
 
   std::vector<double> Run() override {
-    first_ =
-        (first_ + batch_) % (static_cast<int>(timers_.size()) - batch_ + 1);
     struct ev_loop* loop = loop_.get();
-    const double del =
-        TimeEach([&](ev_timer* t) { g_ev.ev_timer_stop(loop, t); });
-    const auto add = [&](ev_timer* t) {
+    const auto start = [&](ev_timer* t) {
       Set(t);
       g_ev.ev_timer_again(loop, t);
     };
-    const double first = TimeEach(add);
-    const double again = TimeEach(add);
-    const double touch =
-        TimeEach([&](ev_timer* t) { g_ev.ev_timer_again(loop, t); });
-    return {first, again, touch, del};
+    double add = 0, again = 0, touch = 0, del = 0;
+    for (int repeat = 0; repeat < sample_.repeats; ++repeat) {
+      first_ = (first_ + sample_.batch) %
+               (static_cast<int>(timers_.size()) - sample_.batch + 1);
+      del += TimeAll([&](ev_timer* t) { g_ev.ev_timer_stop(loop, t); });
+      add += TimeAll(start);
+      again += TimeAll(start);
+      touch += TimeAll([&](ev_timer* t) { g_ev.ev_timer_again(loop, t); });
+    }
+    return {add / operations(), again / operations(), touch / operations(),
+            del / operations()};
   }
-  double operations() const override { return batch_; }
+  double operations() const override { return sample_.batch * sample_.repeats; }
 
  private:
   template <typename Step>
-  double TimeEach(Step step) {
-    const double spent = loop_.Time([&] {
-      for (int i = first_; i < first_ + batch_; ++i) {
+  double TimeAll(Step step) {
+    return loop_.Time([&] {
+      for (int i = first_; i < first_ + sample_.batch; ++i) {
         const size_t at = static_cast<size_t>(order_[static_cast<size_t>(i)]);
         step(&timers_[at]);
       }
     });
-    return spent / batch_;
   }
   void Set(ev_timer* timer) {
     // The fraction makes deadlines differ, as for the others.
@@ -230,7 +231,7 @@ class EvTimers : public Case {
   EvLoop loop_;
   Chance chance_;
   std::vector<int> order_;
-  int batch_;
+  const TimerSample sample_;
   int first_ = 0;
 };
 
@@ -248,6 +249,14 @@ class EvExpiry : public Case {
   }
 
   std::vector<double> Run() override {
+    double spent = 0;
+    for (int i = 0; i < repeats_; ++i) spent += ExpireOnce();
+    return {spent / operations()};
+  }
+  double operations() const override { return due_ * repeats_; }
+
+ private:
+  double ExpireOnce() {
     first_ = (first_ + due_) % (static_cast<int>(timers_.size()) - due_ + 1);
     for (int i = first_; i < first_ + due_; ++i) {
       g_ev.ev_timer_stop(loop_.get(), &At(i));
@@ -261,11 +270,8 @@ class EvExpiry : public Case {
     for (int i = first_; i < first_ + due_; ++i) {
       Start(&At(i), 1000 + chance_.Below(100000));
     }
-    return {spent / due_};
+    return spent;
   }
-  double operations() const override { return due_; }
-
- private:
   ev_timer& At(int i) {
     return timers_[static_cast<size_t>(order_[static_cast<size_t>(i)])];
   }
@@ -281,7 +287,8 @@ class EvExpiry : public Case {
   EvLoop loop_;
   Chance chance_;
   std::vector<int> order_;
-  int due_;
+  const int due_;
+  const int repeats_ = due_ > 20000 ? 1 : 4;
   int first_ = 0;
   int fired_ = 0;
 };

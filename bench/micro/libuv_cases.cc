@@ -1,8 +1,7 @@
 // libuv's side of the cases.
 
-#include "percore/bench/peers/libuv_api.h"
-
 #include "percore/bench/micro/cases.h"
+#include "percore/bench/peers/libuv_api.h"
 
 #if PERCORE_BENCH_HAVE_LIBUV
 
@@ -150,9 +149,8 @@ class UvPost : public Case {
             work.size, static_cast<Exchange>(work.detail),
             [this](int number) { Send(number); },
             [this] {
-              loop_.Post(
-                  [](void* p) { static_cast<Producers*>(p)->Hold(); },
-                  &producers_);
+              loop_.Post([](void* p) { static_cast<Producers*>(p)->Hold(); },
+                         &producers_);
             }) {
     for (size_t i = 0; i < senders_.size(); ++i) {
       senders_[i] = {&producers_, static_cast<int>(i)};
@@ -160,9 +158,7 @@ class UvPost : public Case {
     Run();
   }
 
-  std::vector<double> Run() override {
-    return producers_.Run(kBursts);
-  }
+  std::vector<double> Run() override { return producers_.Run(kBursts); }
   double operations() const override { return kBursts * Producers::kBurst; }
 
  private:

@@ -29,8 +29,8 @@ void PipeRing::Start(int active, int passes) {
   passes_left_ = passes;
   writes_left_ = passes - active;
   for (int i = 0; i < active; ++i) {
-    const size_t at = static_cast<size_t>(i) * ends_.size() /
-                      static_cast<size_t>(active);
+    const size_t at =
+        static_cast<size_t>(i) * ends_.size() / static_cast<size_t>(active);
     if (write(ends_[at].write, "x", 1) != 1) abort();
   }
 }

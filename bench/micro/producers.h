@@ -70,13 +70,13 @@ class Producers {
   const std::function<void(int)> send_;
   const std::function<void()> hold_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  Flag sent_;      // By each producer, at the end of its burst.
-  Flag held_;      // By the consumer.
-  Flag release_;   // To the consumer.
-  Flag finished_;  // By the consumer, after the last burst of a round.
-  int bursts_left_ = 0;      // Consumer's thread while a round is on.
-  double drain_start_ = 0;   // Consumer's thread.
-  double draining_ns_ = 0;   // Consumer's thread while a round is on.
+  Flag sent_;               // By each producer, at the end of its burst.
+  Flag held_;               // By the consumer.
+  Flag release_;            // To the consumer.
+  Flag finished_;           // By the consumer, after the last burst of a round.
+  int bursts_left_ = 0;     // Consumer's thread while a round is on.
+  double drain_start_ = 0;  // Consumer's thread.
+  double draining_ns_ = 0;  // Consumer's thread while a round is on.
   std::atomic<int64_t> sending_ns_ = 0;
   std::atomic<bool> stop_ = false;
 };

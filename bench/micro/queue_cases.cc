@@ -80,8 +80,7 @@ class QueueBurst : public Case {
     asleep_.store(true, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     // Who takes the flag down owes a Raise(), so that must be waited for.
-    if (TakeAll(token) &&
-        asleep_.exchange(false, std::memory_order_acq_rel)) {
+    if (TakeAll(token) && asleep_.exchange(false, std::memory_order_acq_rel)) {
       return;
     }
     bell_.Wait();

@@ -53,13 +53,13 @@ void AddTimers(std::vector<Row>* rows, bool full) {
   const char* const metrics[] = {"add", "re-add", "touch", "del"};
   for (const Size& size : sizes) {
     for (int metric = 0; metric < 4; ++metric) {
-      rows->push_back({.name = std::string("timers ") + size.name + " " +
-                               metrics[metric],
-                       .workload = {"timers", size.pending, 0},
-                       .metric = metric,
-                       .must = size.must,
-                       .aim = size.aim,
-                       .limits = {{"libev", Family::kLibev, size.libev, {}}}});
+      rows->push_back(
+          {.name = std::string("timers ") + size.name + " " + metrics[metric],
+           .workload = {"timers", size.pending, 0},
+           .metric = metric,
+           .must = size.must,
+           .aim = size.aim,
+           .limits = {{"libev", Family::kLibev, size.libev, {}}}});
     }
   }
   for (const Size& size : sizes) {
@@ -96,8 +96,8 @@ void AddBursts(int producers, std::vector<Row>* rows) {
 void AddPosts(int producers, std::vector<Row>* rows) {
   const std::string suffix = ", " + std::to_string(producers) + " producers";
   for (const Exchange exchange : {kPhased, kLive}) {
-    const std::string name = std::string("cross-thread post") +
-                             (exchange == kLive ? ", live" : "");
+    const std::string name =
+        std::string("cross-thread post") + (exchange == kLive ? ", live" : "");
     const Workload work = {"post", producers, exchange};
     rows->push_back({.name = name + suffix,
                      .workload = work,
@@ -134,8 +134,7 @@ void AddCrossThread(std::vector<Row>* rows) {
     Row row = {.name = "idle mailbox, " + std::to_string(peers) + " peers",
                .workload = {"idle_mailbox", peers, 0}};
     if (peers > 1) {
-      row.limits = {
-          {"1 peer", Family::kEvent2, 1.0, {"idle_mailbox", 1, 0}}};
+      row.limits = {{"1 peer", Family::kEvent2, 1.0, {"idle_mailbox", 1, 0}}};
     }
     rows->push_back(row);
   }

@@ -34,9 +34,8 @@ class SharedLibrary {
   // Sets `*function` to the symbol, or to null when there is none.
   template <typename F>
   void GetOptional(const char* name, F* function) {
-    *function = handle_ == nullptr
-                    ? nullptr
-                    : reinterpret_cast<F>(dlsym(handle_, name));
+    *function = handle_ == nullptr ? nullptr
+                                   : reinterpret_cast<F>(dlsym(handle_, name));
   }
 
  private:
