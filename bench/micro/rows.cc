@@ -25,7 +25,7 @@ void AddChains(std::vector<Row>* rows) {
                                   {"libuv", Family::kLibuv, 1.0, {}},
                                   {"raw epoll", Family::kRaw, 0.95, {}}}});
       rows->push_back(
-          {.name = "chained pipes, timeouts" + sizes,
+          {.name = "chained pipes with timeouts" + sizes,
            .workload = {"chain_timeout", pipes, active},
            .must = 1.15,
            .aim = 1.25,
@@ -81,11 +81,11 @@ void AddTimers(std::vector<Row>* rows, bool full) {
 }
 
 void AddBursts(int producers, std::vector<Row>* rows) {
-  const std::string suffix = ", " + std::to_string(producers) + " producers";
+  const std::string suffix = " by " + std::to_string(producers);
   const bool one = producers == 1;
   for (const Exchange exchange : {kPhased, kLive}) {
     rows->push_back({.name = std::string("cross-thread burst") +
-                             (exchange == kLive ? ", live" : "") + suffix,
+                             (exchange == kLive ? " live" : "") + suffix,
                      .workload = {"burst", producers, exchange},
                      .must = one ? 1.3 : 1.5,
                      .aim = one ? 2.2 : 3,
@@ -94,10 +94,10 @@ void AddBursts(int producers, std::vector<Row>* rows) {
 }
 
 void AddPosts(int producers, std::vector<Row>* rows) {
-  const std::string suffix = ", " + std::to_string(producers) + " producers";
+  const std::string suffix = " by " + std::to_string(producers);
   for (const Exchange exchange : {kPhased, kLive}) {
     const std::string name =
-        std::string("cross-thread post") + (exchange == kLive ? ", live" : "");
+        std::string("cross-thread post") + (exchange == kLive ? " live" : "");
     const Workload work = {"post", producers, exchange};
     rows->push_back({.name = name + suffix,
                      .workload = work,
@@ -106,7 +106,7 @@ void AddPosts(int producers, std::vector<Row>* rows) {
                      .limits = {{"libuv", Family::kLibuv, 1.0, {}},
                                 {"asio", Family::kAsio, 2.0, {}}}});
     // The 40 ns are for the C++ door; here the C call is shown.
-    rows->push_back({.name = name + ", sender" + suffix,
+    rows->push_back({.name = name + " sender" + suffix,
                      .workload = work,
                      .metric = 1,
                      .limits = {{"libuv", Family::kLibuv, 0, {}},
@@ -115,23 +115,23 @@ void AddPosts(int producers, std::vector<Row>* rows) {
 }
 
 void AddCrossThread(std::vector<Row>* rows) {
-  rows->push_back({.name = "cross-thread active, already active",
+  rows->push_back({.name = "cross-thread active already active",
                    .workload = {"already_active", 1, 0},
                    .must = 5,
                    .aim = 12});
-  rows->push_back({.name = "cross-thread active, already active, loop held",
+  rows->push_back({.name = "cross-thread active already active (loop held)",
                    .workload = {"already_active", 1, 1},
                    .most_ns = 10});
   for (const int producers : {1, 4}) AddBursts(producers, rows);
   for (const int producers : {1, 4}) AddPosts(producers, rows);
-  rows->push_back({.name = "cross-thread ping-pong, one core",
+  rows->push_back({.name = "cross-thread ping-pong one core",
                    .workload = {"ping_pong", 1, 0},
                    .must = 1.7,
                    .aim = 2.1,
                    .limits = {{"eventfd+mutex", Family::kRaw, 0.9, {}},
                               {"libuv", Family::kLibuv, 0, {}}}});
   for (const int peers : {1, 64, 256}) {
-    Row row = {.name = "idle mailbox, " + std::to_string(peers) + " peers",
+    Row row = {.name = "idle mailbox with " + std::to_string(peers) + " peers",
                .workload = {"idle_mailbox", peers, 0}};
     if (peers > 1) {
       row.limits = {{"1 peer", Family::kEvent2, 1.0, {"idle_mailbox", 1, 0}}};
@@ -145,25 +145,25 @@ void AddCrossThread(std::vector<Row>* rows) {
 std::vector<Row> AllRows(bool full) {
   std::vector<Row> rows;
   AddChains(&rows);
-  rows.push_back({.name = "event_del + event_add, 100 descriptors",
+  rows.push_back({.name = "event_del + event_add of 100 descriptors",
                   .workload = {"del_add", 100, 0},
                   .must = 20,
                   .aim = 60});
   for (const int sockets : {1, 100}) {
     rows.push_back(
-        {.name = "one-shot write, " + std::to_string(sockets) + " sockets",
+        {.name = "one-shot write of " + std::to_string(sockets) + " sockets",
          .workload = {"write_once", sockets, 0},
          .must = 1.5,
          .aim = 2.0,
          .limits = {{"libev", Family::kLibev, 1.0, {}}}});
   }
   AddTimers(&rows, full);
-  rows.push_back({.name = "event_active, own loop",
+  rows.push_back({.name = "event_active own loop",
                   .workload = {"active_own", 1000, 0},
                   .must = 1.5,
                   .aim = 2.5,
                   .most_ns = 15});
-  rows.push_back({.name = "event_base_once, own thread",
+  rows.push_back({.name = "event_base_once own thread",
                   .workload = {"once_own", 1000, 0},
                   .must = 2,
                   .aim = 3,

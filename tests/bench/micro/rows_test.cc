@@ -25,10 +25,11 @@ TEST(Rows, EachHasACaseForTheEvent2Interface) {
   }
 }
 
-// The report and --rows go by the name.
-TEST(Rows, NamesAreUnique) {
+// The report and --rows go by the name; --rows separates names by commas.
+TEST(Rows, NamesAreUniqueAndHaveNoComma) {
   std::set<std::string> names;
   for (const Row& row : AllRows(false)) {
+    EXPECT_EQ(row.name.find(','), std::string::npos) << row.name;
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
   }
 }
