@@ -120,6 +120,19 @@ std::vector<Row> Selected(const Arguments& arguments) {
   return rows;
 }
 
+// A case that does nothing: to see that a library can be loaded.
+class Nothing : public Case {
+ public:
+  Nothing(const Workload&, const EventApi*) {}
+  std::vector<double> Run() override { return {0}; }
+  double operations() const override { return 1; }
+};
+
+// Loads the library in a worker, which says what is wrong with it.
+bool Loads(const LibraryFiles& files) {
+  return !Worker(MakerOf<Nothing>(), {}, &files, -1).Sample().empty();
+}
+
 int RunSingle(const Arguments& arguments, const Row& row,
               const CaseRegistry& registry) {
   const LibraryFiles& files = arguments.single == "ours"
@@ -198,6 +211,9 @@ int Main(int argc, char** argv) {
       return 2;
     }
     return RunSingle(arguments, rows.front(), registry);
+  }
+  if (!Loads(arguments.options.theirs) || !Loads(arguments.options.ours)) {
+    return 2;
   }
   return RunTable(arguments, rows, registry);
 }
