@@ -71,6 +71,13 @@ std::unique_ptr<RuntimeCore> RuntimeCore::Create(
 int RuntimeCore::Init() {
   InstallForkHandler();
   fork_generation_ = ForkGeneration();
+  watch_.runtime = this;
+  watch_.wake = [](StallWatch* self) {
+    RuntimeCore* runtime = static_cast<Watch*>(self)->runtime;
+    // Under the mutex, so that the watcher is either waiting or still to look.
+    std::lock_guard lock(runtime->mutex_);
+    runtime->changed_.notify_all();
+  };
   const Topology topology = ReadTopology();
   if (options_.cores < 0) return EINVAL;
   const int n = options_.cores != 0 ? options_.cores : topology.UsableCores();
@@ -95,6 +102,7 @@ int RuntimeCore::Init() {
     if (core->base == nullptr) return errno != 0 ? errno : ENOMEM;
     core->base->SetTiming(options_.timing || options_.stall_ns != 0);
     core->mailbox = MailboxRef(core->base->mailbox());
+    if (options_.stall_ns != 0) core->base->progress()->watch = &watch_;
     cores_.push_back(std::move(core));
   }
   return 0;
@@ -145,6 +153,7 @@ int RuntimeCore::Start() {
   lock.unlock();
   if (options_.stall_ns != 0) {
     watcher_stop_ = false;
+    watch_.asleep.store(false, std::memory_order_relaxed);
     watcher_ = std::thread(&RuntimeCore::WatchForStalls, this);
   }
   return 0;
@@ -162,6 +171,11 @@ void RuntimeCore::JoinAll() {
     changed_.notify_all();
     watcher_.join();
   }
+}
+
+void RuntimeCore::Join() {
+  JoinAll();
+  running_.store(false, std::memory_order_release);
 }
 
 void RuntimeCore::Register(Service* service) {

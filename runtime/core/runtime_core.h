@@ -88,6 +88,10 @@ class RuntimeCore {
   // not on a core. Idempotent.
   bool Drain(std::int64_t deadline_ns);
 
+  // Waits until the loops have ended by themselves (their bases were told to
+  // stop); services stay. Not on a core.
+  void Join();
+
   // Asks for a Drain by whoever is in Run(), or for the loops' end when
   // nobody is. Any thread, a core too; async-signal-safe.
   void RequestStop();
@@ -149,6 +153,13 @@ class RuntimeCore {
   std::condition_variable changed_;
   std::vector<Service*> services_;
   int started_ = 0;
+  // The watcher and what wakes it.
+  struct Watch : StallWatch {
+    RuntimeCore* runtime = nullptr;
+  };
+  bool LookForStalls(std::vector<std::uint64_t>* reported);
+
+  Watch watch_;
   std::thread watcher_;
   bool watcher_stop_ = false;
   std::atomic<std::uint64_t> stalls_{0};

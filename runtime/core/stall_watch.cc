@@ -72,7 +72,6 @@ std::string StackOf(pthread_t thread) {
 }  // namespace
 
 void RuntimeCore::WatchForStalls() {
-  const std::uint64_t limit = CyclesFor(options_.stall_ns);
   const auto pause = std::chrono::nanoseconds(options_.stall_ns / 2 + 1);
   std::vector<std::uint64_t> reported(cores_.size(), 0);
   // backtrace loads libgcc on first use, which a handler must not do.
@@ -80,28 +79,54 @@ void RuntimeCore::WatchForStalls() {
   backtrace(warm_up, 1);
   std::unique_lock lock(mutex_);
   while (!watcher_stop_) {
-    changed_.wait_for(lock, pause);
-    if (watcher_stop_) break;
     lock.unlock();
-    for (auto& core : cores_) {
-      LoopProgress* progress = core->base->progress();
-      const std::uint64_t began =
-          progress->began.load(std::memory_order_relaxed);
-      const std::size_t i = Index(core->index);
-      if (began == 0 || began == reported[i]) continue;
-      const std::uint64_t now = Cycles();
-      if (now <= began || now - began < limit) continue;
-      reported[i] = began;
-      stalls_.fetch_add(1, std::memory_order_relaxed);
-      const void* what = progress->what.load(std::memory_order_relaxed);
-      const std::string stack = StackOf(core->thread.native_handle());
-      LogWarnx("core %d: callback %s has been running for more than %lld us%s",
-               core->index, NameOf(what).c_str(),
-               static_cast<long long>(options_.stall_ns / 1000),
-               stack.c_str());
+    bool busy = LookForStalls(&reported);
+    if (!busy) {
+      // Say so first, then look again: a loop that began meanwhile either is
+      // seen here or sees that we sleep.
+      watch_.asleep.store(true, std::memory_order_seq_cst);
+      busy = LookForStalls(&reported);
+      if (busy) watch_.asleep.store(false, std::memory_order_seq_cst);
     }
     lock.lock();
+    if (busy) {
+      changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
+    } else {
+      changed_.wait(lock, [this] {
+        return watcher_stop_ || !watch_.asleep.load(std::memory_order_relaxed);
+      });
+      // What woke us has hardly begun: give it its time.
+      if (!watcher_stop_) {
+        changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
+      }
+    }
   }
+}
+
+// Reports what has run too long; whether anything runs at all.
+bool RuntimeCore::LookForStalls(std::vector<std::uint64_t>* reported) {
+  const std::uint64_t limit = CyclesFor(options_.stall_ns);
+  bool busy = false;
+  for (auto& core : cores_) {
+    LoopProgress* progress = core->base->progress();
+    const std::uint64_t began =
+        progress->began.load(std::memory_order_seq_cst);
+    if (began == 0) continue;
+    busy = true;
+    const std::size_t i = Index(core->index);
+    const std::uint64_t now = Cycles();
+    if (began == (*reported)[i] || now <= began || now - began < limit) {
+      continue;
+    }
+    (*reported)[i] = began;
+    stalls_.fetch_add(1, std::memory_order_relaxed);
+    const void* what = progress->what.load(std::memory_order_relaxed);
+    const std::string stack = StackOf(core->thread.native_handle());
+    LogWarnx("core %d: callback %s has been running for more than %lld us%s",
+             core->index, NameOf(what).c_str(),
+             static_cast<long long>(options_.stall_ns / 1000), stack.c_str());
+  }
+  return busy;
 }
 
 }  // namespace percore

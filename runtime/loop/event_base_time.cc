@@ -89,7 +89,14 @@ const timeval* EventBase::CommonTimeout(const timeval* duration) {
 std::uint64_t EventBase::BeginTiming(const void* what) {
   const std::uint64_t began = Cycles() | 1;
   progress_.what.store(what, std::memory_order_relaxed);
-  progress_.began.store(began, std::memory_order_relaxed);
+  // Sequentially consistent with the watcher, which says that it sleeps and
+  // then looks at every loop once more.
+  progress_.began.store(began, std::memory_order_seq_cst);
+  StallWatch* watch = progress_.watch;
+  if (watch != nullptr && watch->asleep.load(std::memory_order_seq_cst) &&
+      watch->asleep.exchange(false)) {
+    watch->wake(watch);
+  }
   return began;
 }
 

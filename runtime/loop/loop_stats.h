@@ -53,6 +53,15 @@ struct LoopStats {
   Histogram mail_delay_ns;           // from posting (sampled) to running
 };
 
+// A thread that watches loops for stalls, and sleeps while none has anything
+// to do.
+struct StallWatch {
+  // Set by the watcher before it sleeps without limit; the loop that turns it
+  // off wakes the watcher.
+  std::atomic<bool> asleep{false};
+  void (*wake)(StallWatch* self) = nullptr;
+};
+
 // What the loop is doing, for a watching thread (the stall detector).
 // Written by the owner with relaxed stores; a turn costs it two of them.
 struct LoopProgress {
@@ -60,6 +69,8 @@ struct LoopProgress {
   std::atomic<std::uint64_t> began{0};
   // Its function.
   std::atomic<const void*> what{nullptr};
+  // Who watches, or null. Set before the loop runs.
+  StallWatch* watch = nullptr;
 };
 
 }  // namespace percore
