@@ -16,7 +16,9 @@ EventBase* BaseOf(const event* ev) { return EventBase::From(ev->ev_base); }
 
 // An event that was never given a base: said, and refused.
 EventBase* BaseOrWarn(const event* ev, const char* call) {
-  if (ev->ev_base == nullptr) percore::LogWarnx("%s: event has no event_base set.", call);
+  if (ev->ev_base == nullptr) {
+    percore::LogWarnx("%s: event has no event_base set.", call);
+  }
   return BaseOf(ev);
 }
 
@@ -42,7 +44,8 @@ struct event* event_new(struct event_base* base, evutil_socket_t fd,
 }
 
 void event_free(struct event* ev) {
-  event_del(ev);
+  // Without a base it is not pending: never given one, or its base is gone.
+  if (ev->ev_base != nullptr) event_del(ev);
   percore::DebugForget(ev);
   percore::MemFree(ev);
 }

@@ -48,15 +48,19 @@ const BackendKind* FindKind(const char* name) {
 
 std::uintptr_t EventBase::ExecutorId() const {
   if (executor_ != nullptr) return *executor_;
+  if (thread_id_ != nullptr) return thread_id_();
   return static_cast<std::uintptr_t>(pthread_self());
 }
 
 EventBase::Entrance::Entrance(EventBase* base) : base_(base) {
   base->CheckFork();
   base->lock_.Lock();
-  if (base->mailbox_->HasActivations() && base->MayDrain()) {
-    base->DrainActivations();
-  }
+  Mailbox* mailbox = base->mailbox_;
+  if (!mailbox->gate().HasMail() || !base->MayDrain()) return;
+  // What returned before must be visible to this call; inside the loop the
+  // rest of the mail has its place in the turn.
+  if (!base->running_) base->DrainControl();
+  if (mailbox->HasActivations()) base->DrainActivations();
 }
 
 void EventBase::CheckOwner(const char* call, const event* ev) const {
@@ -113,6 +117,9 @@ bool EventBase::Init(const BaseConfig& config) {
     LogWarn("event_base_new: no memory for the lock");
     return false;
   }
+  if (State().thread_id_fn != nullptr && !State().locks_are_pthreads) {
+    thread_id_ = State().thread_id_fn;
+  }
   if (lock_.exists()) {
     State().lockable_objects_exist.store(true, std::memory_order_relaxed);
   }
@@ -129,7 +136,7 @@ bool EventBase::Init(const BaseConfig& config) {
   mailbox_->SetBound(config.mailbox_bound);
   // So that a wait never fails for want of memory.
   if (!ready_.Reserve(32)) return false;
-  if (SetPriorities(1) != 0) return false;
+  if (ResizeQueues(1) != 0) return false;
   backend_ = ChooseBackend(config);
   if (backend_ == nullptr) return false;
   mailbox_->SetDoorbell(backend_);
@@ -180,6 +187,11 @@ Backend* EventBase::ChooseBackend(const BaseConfig& config) {
 }
 
 int EventBase::SetPriorities(int n) {
+  Entrance entrance(this);
+  return ResizeQueues(n);
+}
+
+int EventBase::ResizeQueues(int n) {
   if (active_ != 0 || n < 1 || n >= EVENT_MAX_PRIORITIES) return -1;
   if (n == priorities()) return 0;
   if (!queues_.Resize(static_cast<std::size_t>(n))) {
@@ -200,19 +212,23 @@ void EventBase::Free(bool run_finalizers) {
     DrainActivations();
     // User events are let go, never freed; the library's own are theirs.
     for (std::size_t fd = 0; fd < fds_.size(); ++fd) {
-      while (event* ev = fds_.First(static_cast<int>(fd))) DelLocked(ev);
+      while (event* ev = fds_.First(static_cast<int>(fd))) Disown(ev);
     }
     for (event*& first : signal_events_) {
-      while (first != nullptr) DelLocked(first);
+      while (first != nullptr) Disown(first);
     }
     while (event* ev = timers_.PopDue(INT64_MAX)) {
       ev->ev_evcallback.evcb_flags = static_cast<short>(
           ev->ev_evcallback.evcb_flags & ~EVLIST_TIMEOUT);
-      DelLocked(ev);
+      Disown(ev);
     }
     DropActive(run_finalizers);
   }
   FreeOnceEvents();
+  while (ControlNode* node = message_nodes_) {
+    message_nodes_ = node->next;
+    node->run(node, /*closed=*/true);
+  }
   while (prepare_watchers_ != nullptr) FreeWatcher(prepare_watchers_);
   while (check_watchers_ != nullptr) FreeWatcher(check_watchers_);
   outboxes_.Flush();
@@ -225,6 +241,12 @@ void EventBase::Free(bool run_finalizers) {
   for (timeval* tv : common_timeouts_) MemFree(tv);
   lock_.Destroy();
   MemDeleteAligned(this);
+}
+
+// Programs free an event after its base: it must not lead back here.
+void EventBase::Disown(event* ev) {
+  DelLocked(ev);
+  ev->ev_base = nullptr;
 }
 
 // What is queued to run: finalizers run (several rounds, they may queue more),
@@ -255,6 +277,11 @@ void EventBase::DropActive(bool run_finalizers) {
             }
             break;
           }
+          case kClosureEvent:
+          case kClosureSignal:
+          case kClosurePersist:
+            ev->ev_base = nullptr;
+            break;
           default:
             break;
         }
@@ -269,6 +296,7 @@ void EventBase::CheckFork() {
 }
 
 int EventBase::Reinit() {
+  // A child of a fork that only wants to be rid of the base never comes here.
   fork_generation_ = ForkGeneration();
   if (!lock_.Recreate()) LogErrx(1, "event_reinit: no memory for a lock");
   mailbox_->gate().ForgetOthers();

@@ -230,6 +230,8 @@ class EventBase {
   bool Init(const BaseConfig& config);
   Backend* ChooseBackend(const BaseConfig& config);
   std::uintptr_t ExecutorId() const;
+  int ResizeQueues(int n);
+  void Disown(event* ev);
 
   int AddLocked(event* ev, const timeval* timeout, bool absolute);
   int AddDeadline(event* ev, std::int64_t deadline_ns);
@@ -274,9 +276,12 @@ class EventBase {
 
   void DrainMail(int* ran);
   void DrainActivations();
+  void DrainControl();
   void DrainSignals();
   void ApplyControl(std::uint32_t bits);
   int RunMessages();
+  template <typename F>
+  void RunOneMessage(const void* what, F&& run);
   bool MayDrain() const { return shared() || !running_ || OnOwner(); }
   void WakeIfForeign();
   bool IsForeign() const { return running_ && !OnOwner(); }
@@ -312,6 +317,7 @@ class EventBase {
   Outboxes outboxes_;
   std::atomic<std::uintptr_t> owner_{0};
   const std::uintptr_t* executor_ = nullptr;
+  unsigned long (*thread_id_)() = nullptr;  // a program's own, or null
   std::int64_t now_ns_ = 0;
   Clock* clock_ = nullptr;
   event_callback* current_ = nullptr;
@@ -353,6 +359,8 @@ class EventBase {
   PodVector<timeval*> common_timeouts_;
   std::int64_t wall_offset_ns_ = 0;
   std::int64_t wall_offset_read_ns_ = 0;
+  ControlNode* message_nodes_ = nullptr;  // waiting for their turn
+  ControlNode** last_message_node_ = &message_nodes_;
   std::size_t inbox_at_ = 0;
   std::size_t inbox_end_ = 0;
   Message inbox_[kInbox];

@@ -123,6 +123,9 @@ int EventBase::InsertWatch(event* ev) {
     const int error = fds_.Insert(backend_, ev, DebugModeOn());
     if (error != 0) {
       errno = error;
+      LogWarn("%s: cannot watch fd %d", backend_->name(),
+              static_cast<int>(ev->ev_fd));
+      errno = error;
       return -1;
     }
     if (IsForeign()) fds_.FlushFd(backend_, ev->ev_fd);
@@ -332,6 +335,7 @@ int EventBase::Pending(const event* ev, short events, timeval* when) {
 }
 
 int EventBase::SetPriority(event* ev, int priority) {
+  Entrance entrance(this);
   DebugCheckAssigned("event_priority_set", ev);
   if (Flags(ev) & EVLIST_ACTIVE) return -1;
   if (priority < 0 || priority >= priorities()) return -1;

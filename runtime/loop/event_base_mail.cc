@@ -17,17 +17,29 @@ void EventBase::DrainMail(int* ran) {
   mail_taken_ = false;
   // Control, activations, messages: in this order.
   ApplyControl(mailbox_->TakeControlBits());
-  for (ControlNode* node = mailbox_->TakeControl(); node != nullptr;) {
-    ControlNode* next = node->next;  // running a node may free it
-    node->run(node, false);
-    node = next;
-  }
+  DrainControl();
   DrainActivations();
   DrainSignals();
   if (ran != nullptr) {
     *ran += RunMessages();
-  } else if (mailbox_->messages_if_any() != nullptr) {
+  } else if (mailbox_->messages_if_any() != nullptr ||
+             message_nodes_ != nullptr) {
     mail_taken_ = true;  // closures run once a turn, after the wait
+  }
+}
+
+void EventBase::DrainControl() {
+  for (ControlNode* node = mailbox_->TakeControl(); node != nullptr;) {
+    ControlNode* next = node->next;  // running a node may free it
+    if (node->is_message) {
+      node->next = nullptr;
+      *last_message_node_ = node;
+      last_message_node_ = &node->next;
+      mail_taken_ = true;
+    } else {
+      node->run(node, false);
+    }
+    node = next;
   }
 }
 
@@ -62,14 +74,38 @@ void EventBase::DrainSignals() {
   }
 }
 
+template <typename F>
+void EventBase::RunOneMessage(const void* what, F&& run) {
+  ++stats_.messages_run;
+  struct Scope {
+    EventBase* base;
+    std::uint64_t began = 0;
+    explicit Scope(EventBase* b) : base(b) { base->lock_.Unlock(); }
+    ~Scope() {
+      base->lock_.Lock();
+      if (began != 0) base->EndTiming(began);
+      base->AfterCallback();
+    }
+  } scope(this);
+  if (timing_) scope.began = BeginTiming(what);
+  run();
+}
+
 int EventBase::RunMessages() {
+  int ran = 0;
+  while (ControlNode* node = message_nodes_) {
+    message_nodes_ = node->next;
+    if (message_nodes_ == nullptr) last_message_node_ = &message_nodes_;
+    ++ran;
+    RunOneMessage(reinterpret_cast<const void*>(node->run),
+                  [node] { node->run(node, false); });
+  }
   MessageLane* lane = mailbox_->messages_if_any();
-  if (lane == nullptr) return 0;
+  if (lane == nullptr) return ran;
   // Up to a mark, so that mail cannot starve I/O: what came meanwhile waits
   // for the next turn.
   std::size_t left = lane->SizeApprox();
   if (left != 0) stats_.mail_depth.Add(left);
-  int ran = 0;
   for (;;) {
     if (inbox_at_ == inbox_end_) {
       inbox_at_ = inbox_end_ = 0;
@@ -81,20 +117,8 @@ int EventBase::RunMessages() {
       left -= n;
     }
     Message message = std::move(inbox_[inbox_at_++]);
-    ++stats_.messages_run;
     ++ran;
-    struct Scope {
-      EventBase* base;
-      std::uint64_t began = 0;
-      explicit Scope(EventBase* b) : base(b) { base->lock_.Unlock(); }
-      ~Scope() {
-        base->lock_.Lock();
-        if (began != 0) base->EndTiming(began);
-        base->AfterCallback();
-      }
-    } scope(this);
-    if (timing_) scope.began = BeginTiming(message.identity());
-    message.Run();
+    RunOneMessage(message.identity(), [&message] { message.Run(); });
     if (break_ || stop_ || mailbox_->HasControlBits()) break;
   }
   if (inbox_at_ != inbox_end_ || lane->SizeApprox() != 0) {

@@ -127,6 +127,7 @@ SendResult Mailbox::SendNow(Message&& message) {
   } else if (auto* node = MemNew<OverflowNode>()) {
     overflowed_.fetch_add(1, std::memory_order_relaxed);
     node->run = &RunOverflow;
+    node->is_message = true;
     node->mailbox = this;
     node->message = std::move(message);
     if (SendControl(node)) return SendResult::kOk;

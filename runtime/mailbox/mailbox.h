@@ -58,6 +58,8 @@ constexpr int ToPostResult(SendResult result) {
 // node.
 struct ControlNode {
   ControlNode* next = nullptr;
+  // Runs in its place among the messages, without the base's lock.
+  bool is_message = false;
   void (*run)(ControlNode* self, bool closed) = nullptr;
 };
 

@@ -50,7 +50,7 @@ DebugTable* Table() {
 
 [[noreturn]] void Complain(const char* call, const char* what,
                            const event* ev) {
-  LogErrx(1, "%s: %s %p (events: 0x%x, fd: %d, flags: 0x%x)", call, what,
+  LogErrx(kFatalInternal, "%s: %s %p (events: 0x%x, fd: %d, flags: 0x%x)", call, what,
           static_cast<const void*>(ev), static_cast<unsigned>(ev->ev_events),
           static_cast<int>(ev->ev_fd),
           static_cast<unsigned>(ev->ev_evcallback.evcb_flags));

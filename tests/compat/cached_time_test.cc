@@ -138,10 +138,10 @@ TEST_F(CachedTimeTest, TimeoutsCountFromTheCachedTime) {
     first.Add(Ms(60000));
     SleepMs(kSlowMs);  // Real time passes.
     second.Add(Ms(60000));
-    EXPECT_EQ(ToUs(first.ev()->ev_timeout), ToUs(second.ev()->ev_timeout));
+    EXPECT_EQ(ExpiryUs(*first.ev()), ExpiryUs(*second.ev()));
     event_base_update_cache_time(base());
     second.Add(Ms(60000));
-    EXPECT_LT(ToUs(first.ev()->ev_timeout), ToUs(second.ev()->ev_timeout));
+    EXPECT_LT(ExpiryUs(*first.ev()), ExpiryUs(*second.ev()));
     event_base_loopbreak(base());
   });
 }
@@ -155,7 +155,7 @@ TEST_F(CachedTimeTest, TimeoutsWithoutTheCache) {
     first.Add(Ms(60000));
     SleepMs(kSlowMs);  // Real time passes.
     second.Add(Ms(60000));
-    EXPECT_LT(ToUs(first.ev()->ev_timeout), ToUs(second.ev()->ev_timeout));
+    EXPECT_LT(ExpiryUs(*first.ev()), ExpiryUs(*second.ev()));
     event_base_loopbreak(base());
   });
 }

@@ -331,6 +331,8 @@ TEST_P(EventLifecycleTest, StateBits) {
   reader.Add(Ms(60000));
   EXPECT_EQ(flags, EVLIST_INIT | EVLIST_INSERTED | EVLIST_TIMEOUT);
   reader.Activate(EV_READ);
+  // percore: outside the loop it is in the mailbox until the next call.
+  EXPECT_EQ(reader.Pending(EV_READ), EV_READ);
   EXPECT_EQ(flags,
             EVLIST_INIT | EVLIST_INSERTED | EVLIST_TIMEOUT | EVLIST_ACTIVE);
   reader.Del();

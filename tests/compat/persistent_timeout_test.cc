@@ -17,7 +17,7 @@ class PersistentTimeoutTest : public BackendTest {
  protected:
   // The expiry that the base holds, in its own clock.
   static int64_t Due(const Probe& probe) {
-    return ToUs(probe.ev()->ev_timeout);
+    return ExpiryUs(*probe.ev());
   }
   int64_t BaseNow() {
     timeval tv = {};

@@ -5,6 +5,7 @@
 #define PERCORE_TESTS_COMPAT_PROBE_H_
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <time.h>
 
 #include <cstdint>
@@ -24,6 +25,16 @@ inline timeval Ms(int64_t ms) { return Us(ms * 1000); }
 
 inline int64_t ToUs(const timeval& tv) {
   return int64_t{tv.tv_sec} * 1000000 + tv.tv_usec;
+}
+
+// When the event's timeout expires, on the base's clock, in microseconds.
+inline int64_t ExpiryUs(const event& ev) {
+#ifdef TESTING_DEBIAN_LIBEVENT
+  return ToUs(ev.ev_timeout);
+#else
+  // percore keeps nanoseconds there.
+  return ev.ev_timeout.tv_sec / 1000;
+#endif
 }
 
 // CLOCK_MONOTONIC in microseconds: what a program sees, whatever clock the

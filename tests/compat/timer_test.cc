@@ -140,7 +140,7 @@ TEST_P(TimerTest, ManyTimersInOrder) {
     // The order is exact by what the base itself took for the expiry.
     timeval due;
     EXPECT_EQ(event_pending(timers[i].ev, EV_TIMEOUT, &due), EV_TIMEOUT);
-    timers[i].due = ToUs(timers[i].ev->ev_timeout);
+    timers[i].due = ExpiryUs(*timers[i].ev);
   }
   for (int i = 0; i < kTimers; i += 3) event_del(timers[i].ev);
   EXPECT_EQ(event_base_dispatch(base()), 1);
