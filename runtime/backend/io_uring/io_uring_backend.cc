@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 
@@ -375,8 +376,18 @@ Backend* NewIoUringBackend(const BackendOptions& options) {
 }
 
 bool IoUringAvailable() {
-  uring::Ring ring;
-  return ring.Open(2, 4) == 0;
+  // Found out by whoever comes first; all find the same.
+  enum : int { kUnknown, kNo, kYes };
+  static std::atomic<int> known{kUnknown};
+  int answer = known.load(std::memory_order_relaxed);
+  if (answer == kUnknown) {
+    uring::Ring ring;
+    const int error = ring.Open(2, 4);
+    // A lack of descriptors is no answer to keep, but one must be given.
+    answer = error == 0 || error == EMFILE || error == ENFILE ? kYes : kNo;
+    known.store(answer, std::memory_order_relaxed);
+  }
+  return answer == kYes;
 }
 
 const char* IoUringRefusal(int error, int disabled) {

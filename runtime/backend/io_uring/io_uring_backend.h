@@ -42,7 +42,8 @@ Backend* NewIoUringBackendSized(const BackendOptions& options,
                                 std::uint32_t submissions,
                                 std::uint32_t completions);
 
-// Whether NewIoUringBackend would be refused by the kernel. Says nothing.
+// Whether the kernel has an io_uring that will do and lets this process use
+// it; found out once, and not logged. Any thread.
 bool IoUringAvailable();
 
 // Why the kernel refused with `error`; `disabled` is the value of
