@@ -133,14 +133,16 @@ struct BackendKind {
   // Null with errno set when the system refuses. A reason beyond errno is
   // logged where it helps.
   Backend* (*create)(const BackendOptions& options);
-  // Whether the running system offers it; makes and drops a kernel object.
-  // Null: always.
+  // Whether the running system offers it: found out once. Null: always.
   bool (*available)() = nullptr;
 
   bool Available() const { return available == nullptr || available(); }
 };
 
-inline bool IsListed(const BackendKind& kind) { return kind.listed; }
+// Whether event_get_supported_methods names it. The same answer every time.
+inline bool IsListed(const BackendKind& kind) {
+  return kind.listed && kind.Available();
+}
 
 // All kinds of this platform; the last has a null name.
 const BackendKind* BackendKinds();

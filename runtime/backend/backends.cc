@@ -1,5 +1,6 @@
 #include "percore/runtime/backend/backend.h"
 #include "percore/runtime/backend/epoll/epoll_backend.h"
+#include "percore/runtime/backend/io_uring/io_uring_backend.h"
 #include "percore/runtime/backend/poll/poll_backend.h"
 #include "percore/runtime/backend/select/select_backend.h"
 
@@ -13,6 +14,9 @@ constexpr BackendKind kBackends[] = {
      &NewPollBackend},
     {"select", kSelectFeatures, /*implicit=*/true, /*listed=*/true,
      &NewSelectBackend},
+    // Asked for by name only.
+    {"io_uring", kIoUringFeatures, /*implicit=*/false, /*listed=*/true,
+     &NewIoUringBackend, &IoUringAvailable},
     {nullptr, 0, false, false, nullptr},
 };
 

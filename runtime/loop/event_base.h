@@ -258,7 +258,7 @@ class EventBase {
   void WatchCheck();
   int WaitOnce(std::int64_t timeout_ns);
   void TakeReady();
-  void RecoverFromStale(int fd);
+  bool RecoverFromStale(int fd);
   bool RebuildBackend();
   void ExpireTimers();
   int ProcessActive();
@@ -334,6 +334,7 @@ class EventBase {
   bool stop_ = false;
   bool mail_taken_ = false;
   bool timing_ = false;
+  std::uint64_t changes_before_wait_ = 0;  // of fds_
   std::uint32_t fork_generation_ = 0;
 
   // Settings.

@@ -229,6 +229,7 @@ std::int64_t EventBase::WaitTimeout(int flags) {
 
 int EventBase::WaitOnce(std::int64_t timeout_ns) {
   ready_.Clear();
+  changes_before_wait_ = fds_.changes();
   bool armed = false;
   if (timeout_ns != 0) {
     if (clock_ != nullptr && !clock_->IsReal()) {
@@ -272,7 +273,11 @@ void EventBase::TakeReady() {
   if (shuffle_ != 0) ShuffleReady();
   for (const Ready& ready : ready_) {
     if (!fds_.Current(ready.fd, ready.generation)) {
-      RecoverFromStale(ready.fd);
+      // Another thread, a watcher or a message has changed the registration
+      // since the wait: a late report. One that is really stale comes again.
+      if (fds_.changes() != changes_before_wait_) continue;
+      // Watching everything anew makes all that was reported old.
+      if (RecoverFromStale(ready.fd)) break;
       continue;
     }
     event* next;
@@ -294,15 +299,16 @@ void EventBase::ShuffleReady() {
   }
 }
 
-void EventBase::RecoverFromStale(int fd) {
+// True if the backend is another one now.
+bool EventBase::RecoverFromStale(int fd) {
   ++stats_.stale_reports;
-  if (fds_.DeleteStale(backend_, fd)) return;
+  if (fds_.DeleteStale(backend_, fd)) return false;
   if (stats_.backend_rebuilds == 0) {
     LogWarnx("%s still reports fd %d, which was closed while a duplicate is "
              "open; watching everything anew",
              backend_->name(), fd);
   }
-  RebuildBackend();
+  return RebuildBackend();
 }
 
 void EventBase::ExpireTimers() {

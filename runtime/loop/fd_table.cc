@@ -66,7 +66,7 @@ int FdTable::Insert(Backend* backend, event* ev, bool check_edges) {
   if (entry.kernel == kInterestNone || (alone && !trusted)) {
     const Interest before = entry.kernel;
     const int error =
-        backend->Update(fd, ++entry.generation, before, wanted);
+        Tell(backend, fd, ++entry.generation, before, wanted);
     if (error != 0) {
       Count(&entry, events, -1);
       entry.kernel = kInterestNone;
@@ -118,12 +118,12 @@ void FdTable::Send(Backend* backend, int fd) {
   if (wanted == entry.kernel) return;
   if (wanted == kInterestNone) {
     // Closed already, most of the time: that is how programs end a socket.
-    backend->Update(fd, entry.generation, entry.kernel, wanted);
+    Tell(backend, fd, entry.generation, entry.kernel, wanted);
     entry.kernel = kInterestNone;
     return;
   }
   const int error =
-      backend->Update(fd, ++entry.generation, entry.kernel, wanted);
+      Tell(backend, fd, ++entry.generation, entry.kernel, wanted);
   entry.kernel = error == 0 ? wanted : kInterestNone;
   if (error != 0) {
     errno = error;
@@ -144,6 +144,7 @@ void FdTable::FlushFd(Backend* backend, int fd) {
   if (static_cast<std::size_t>(fd) >= entries_.size()) return;
   // It stays listed; the flush to come finds nothing to do.
   if (entries_[static_cast<std::size_t>(fd)].dirty) Send(backend, fd);
+  backend->Commit();
 }
 
 bool FdTable::DeleteStale(Backend* backend, int fd) {
@@ -152,6 +153,7 @@ bool FdTable::DeleteStale(Backend* backend, int fd) {
     // The number has a live registration, which is what a removal would hit.
     return false;
   }
+  // No Tell(): what else was reported with it is none the later for it.
   return backend->Update(fd, 0, kInterestRead, kInterestNone) == 0;
 }
 
@@ -166,7 +168,7 @@ int FdTable::Rebuild(Backend* backend) {
     if (wanted == kInterestNone) continue;
     const int fd = static_cast<int>(i);
     const int error =
-        backend->Update(fd, ++entry.generation, kInterestNone, wanted);
+        Tell(backend, fd, ++entry.generation, kInterestNone, wanted);
     if (error == 0) {
       entry.kernel = wanted;
     } else if (first_error == 0) {

@@ -49,7 +49,7 @@ class FdTable {
   // concerned were closed under their events.
   void Flush(Backend* backend);
 
-  // The same for one descriptor.
+  // The same for one descriptor that is about to be closed.
   void FlushFd(Backend* backend, int fd);
 
   bool dirty() const { return !dirty_.empty(); }
@@ -70,6 +70,10 @@ class FdTable {
            entries_[static_cast<std::size_t>(fd)].kernel != kInterestNone &&
            entries_[static_cast<std::size_t>(fd)].generation == generation;
   }
+
+  // How often the backend has been told something. A report that was taken
+  // before the last change and is not Current is late, not stale.
+  std::uint64_t changes() const { return changes_; }
 
   // A report was not Current: deletes the stale registration. False if that
   // cannot be done (its number is closed or means another file): the backend
@@ -111,9 +115,15 @@ class FdTable {
   bool Grow(int fd);
   void MarkDirty(int fd);
   void Send(Backend* backend, int fd);
+  int Tell(Backend* backend, int fd, std::uint32_t generation, Interest before,
+           Interest now) {
+    ++changes_;
+    return backend->Update(fd, generation, before, now);
+  }
 
   PodVector<Entry> entries_;
   PodVector<int> dirty_;  // always has room for every entry
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace percore
