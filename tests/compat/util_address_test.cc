@@ -348,7 +348,6 @@ TEST(UtilAddress, Compares) {
   }
 }
 
-// api ss_family
 TEST(UtilAddress, TheFamilyOfAStorageHasItsUsualName) {
   EXPECT_EQ(Parse("1.2.3.4").storage.ss_family, AF_INET);
   EXPECT_EQ(Parse("::1").storage.ss_family, AF_INET6);
