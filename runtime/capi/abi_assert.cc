@@ -15,13 +15,12 @@
 
 #define PERCORE_ABI_TYPE(type, size, align) \
   static_assert(sizeof(type) == (size) && alignof(type) == (align), #type);
-#define PERCORE_ABI_MEMBER(type, member, offset, size) \
-  static_assert(offsetof(type, member) == (offset) &&  \
+#define PERCORE_ABI_MEMBER(type, member, offset, size)          \
+  static_assert(offsetof(type, member) == (offset) &&           \
                     sizeof(((type*)nullptr)->member) == (size), \
                 #type "." #member);
-#define PERCORE_ABI_VALUE(name, value)                            \
-  static_assert(static_cast<long long>(name) ==                   \
-                    static_cast<long long>(value),                \
+#define PERCORE_ABI_VALUE(name, value)                                         \
+  static_assert(static_cast<long long>(name) == static_cast<long long>(value), \
                 #name);
 #define PERCORE_ABI_VALUE_2_2(name, value) PERCORE_ABI_VALUE(name, value)
 #include "percore/runtime/capi/abi_facts.inc"

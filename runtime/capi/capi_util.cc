@@ -14,8 +14,7 @@ struct evutil_monotonic_timer {
   percore::MonotonicTimer timer;
 };
 
-int evutil_date_rfc1123(char* date, const size_t datelen,
-                        const struct tm* tm) {
+int evutil_date_rfc1123(char* date, const size_t datelen, const struct tm* tm) {
   return percore::FormatHttpDate(date, datelen, tm);
 }
 
@@ -53,8 +52,7 @@ int evutil_snprintf(char* buf, size_t buflen, const char* format, ...) {
   return length;
 }
 
-int evutil_vsnprintf(char* buf, size_t buflen, const char* format,
-                     va_list ap) {
+int evutil_vsnprintf(char* buf, size_t buflen, const char* format, va_list ap) {
   return percore::FormatText(buf, buflen, format, ap);
 }
 

@@ -55,9 +55,8 @@ int evutil_inet_pton_scope(int af, const char* src, void* dst,
                            unsigned* indexp) {
   *indexp = 0;
   if (af != AF_INET6) return evutil_inet_pton(af, src, dst);
-  return percore::ParseV6WithZone(src, static_cast<in6_addr*>(dst), indexp)
-             ? 1
-             : 0;
+  return percore::ParseV6WithZone(src, static_cast<in6_addr*>(dst), indexp) ? 1
+                                                                            : 0;
 }
 
 int evutil_inet_pton(int af, const char* src, void* dst) {

@@ -165,8 +165,7 @@ int event_config_set_num_cpus_hint(struct event_config *cfg, int cpus);
 EVENT2_EXPORT_SYMBOL
 int event_config_set_max_dispatch_interval(struct event_config *cfg,
                                            const struct timeval *max_interval,
-                                           int max_callbacks,
-                                           int min_priority);
+                                           int max_callbacks, int min_priority);
 
 /* ---- Facts about the library and a base. */
 
@@ -241,8 +240,8 @@ int event_base_foreach_event(struct event_base *base,
 
 /* ---- Running the loop. */
 
-#define EVLOOP_ONCE 0x01     /* wait, run what is active, return */
-#define EVLOOP_NONBLOCK 0x02 /* run what is active now, do not wait */
+#define EVLOOP_ONCE 0x01             /* wait, run what is active, return */
+#define EVLOOP_NONBLOCK 0x02         /* run what is active now, do not wait */
 #define EVLOOP_NO_EXIT_ON_EMPTY 0x04 /* run on without pending events */
 
 /* event_base_loop(base, 0). */
@@ -295,8 +294,7 @@ int event_gettime_monotonic(struct event_base *base, struct timeval *tp);
 /* The wall clock as of the beginning of this turn when in a callback, and now
    otherwise. base may be NULL: the current base. Owner thread. */
 EVENT2_EXPORT_SYMBOL
-int event_base_gettimeofday_cached(struct event_base *base,
-                                   struct timeval *tv);
+int event_base_gettimeofday_cached(struct event_base *base, struct timeval *tv);
 
 /* Makes "the beginning of this turn" now; for long callbacks. -1 only when
    there is no base. Owner thread. */
@@ -492,9 +490,9 @@ int event_get_priority(const struct event *ev);
 /* All of it at once; outputs may be NULL. */
 EVENT2_EXPORT_SYMBOL
 void event_get_assignment(const struct event *event,
-                          struct event_base **base_out,
-                          evutil_socket_t *fd_out, short *events_out,
-                          event_callback_fn *callback_out, void **arg_out);
+                          struct event_base **base_out, evutil_socket_t *fd_out,
+                          short *events_out, event_callback_fn *callback_out,
+                          void **arg_out);
 
 /* ---- Shorter names: timers, signals, events that are only activated. */
 

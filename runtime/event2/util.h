@@ -175,10 +175,9 @@ const char *evutil_socket_error_to_string(int errcode);
 #define evutil_timerclear(tvp) timerclear(tvp)
 #define evutil_timerisset(tvp) timerisset(tvp)
 /* cmp is any of < <= == != >= > (libc's timercmp has trouble with some). */
-#define evutil_timercmp(tvp, uvp, cmp)          \
-  ((tvp)->tv_sec == (uvp)->tv_sec               \
-       ? (tvp)->tv_usec cmp(uvp)->tv_usec       \
-       : (tvp)->tv_sec cmp(uvp)->tv_sec)
+#define evutil_timercmp(tvp, uvp, cmp)                               \
+  ((tvp)->tv_sec == (uvp)->tv_sec ? (tvp)->tv_usec cmp(uvp)->tv_usec \
+                                  : (tvp)->tv_sec cmp(uvp)->tv_sec)
 
 #ifdef _WIN32
 struct timezone;
@@ -217,8 +216,7 @@ int evutil_gettime_monotonic(struct evutil_monotonic_timer *timer,
    in English whatever the locale. tm: broken-down UTC, or NULL for now.
    Returns the full length (29) even when datelen cut it short. */
 EVENT2_EXPORT_SYMBOL
-int evutil_date_rfc1123(char *date, const size_t datelen,
-                        const struct tm *tm);
+int evutil_date_rfc1123(char *date, const size_t datelen, const struct tm *tm);
 
 /* ---- Text. */
 
@@ -282,8 +280,8 @@ int evutil_parse_sockaddr_port(const char *str, struct sockaddr *out,
 /* Orders two addresses: negative, 0, positive. Ports count if include_port.
    Of a family other than AF_INET and AF_INET6, two are never equal. */
 EVENT2_EXPORT_SYMBOL
-int evutil_sockaddr_cmp(const struct sockaddr *sa1,
-                        const struct sockaddr *sa2, int include_port);
+int evutil_sockaddr_cmp(const struct sockaddr *sa1, const struct sockaddr *sa2,
+                        int include_port);
 
 /* ---- Blocking name resolution. */
 

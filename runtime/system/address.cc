@@ -63,8 +63,8 @@ Run LongestZeroRun(const std::uint16_t words[8]) {
 void FormatV6(const std::uint8_t* bytes, char text[INET6_ADDRSTRLEN]) {
   std::uint16_t words[8];
   SplitWords(bytes, words);
-  const bool five_zero = std::all_of(words, words + 5,
-                                     [](std::uint16_t w) { return w == 0; });
+  const bool five_zero =
+      std::all_of(words, words + 5, [](std::uint16_t w) { return w == 0; });
   // ::w:0 stays as it is: an address ending in .0.0 is no host's IPv4 one.
   const bool compatible =
       five_zero && words[5] == 0 && words[6] != 0 && words[7] != 0;

@@ -35,8 +35,7 @@ bool ParseV4(std::string_view text, in_addr* out);
 bool ParseV6(std::string_view text, in6_addr* out);
 // "address" or "address%zone" (RFC 4007, section 11); the zone is the name of
 // an interface of this machine, or a number; empty or none: 0.
-bool ParseV6WithZone(std::string_view text, in6_addr* out,
-                     std::uint32_t* zone);
+bool ParseV6WithZone(std::string_view text, in6_addr* out, std::uint32_t* zone);
 
 // Parses "1.2.3.4", "1.2.3.4:80", "::1", "[::1]", "[::1]:80", IPv6 with a
 // zone or without. Port 1 to 65535, 0 if absent. `*size`: room in `out`, then

@@ -36,10 +36,10 @@ void FreeEntry(addrinfo* entry) {
 
 // <event2/util.h> numbers what the C library hides from a strict program.
 int SystemCode(int code) {
-  static constexpr int kCodes[] = {
-      EAI_ADDRFAMILY, EAI_AGAIN,  EAI_BADFLAGS, EAI_FAIL,
-      EAI_FAMILY,     EAI_MEMORY, EAI_NODATA,   EAI_NONAME,
-      EAI_SERVICE,    EAI_SOCKTYPE, EAI_SYSTEM};
+  static constexpr int kCodes[] = {EAI_ADDRFAMILY, EAI_AGAIN,  EAI_BADFLAGS,
+                                   EAI_FAIL,       EAI_FAMILY, EAI_MEMORY,
+                                   EAI_NODATA,     EAI_NONAME, EAI_SERVICE,
+                                   EAI_SOCKTYPE,   EAI_SYSTEM};
   return code <= -901 && code >= -911 ? kCodes[-901 - code] : code;
 }
 

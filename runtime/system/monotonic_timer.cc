@@ -49,8 +49,8 @@ int MonotonicTimer::Read(timeval* tv) {
 
 int MonotonicTimer::ReadFallback(timeval* tv) {
   timeval now;
-  const int result = wall_clock_ != nullptr ? wall_clock_(&now)
-                                            : gettimeofday(&now, nullptr);
+  const int result =
+      wall_clock_ != nullptr ? wall_clock_(&now) : gettimeofday(&now, nullptr);
   if (result != 0) return -1;
   timeradd(&now, &adjust_, &now);
   if (timercmp(&now, &last_, <)) {

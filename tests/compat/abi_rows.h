@@ -37,13 +37,13 @@ size_t abi_c89_sizeof_event(void);
 #define ABI_ALIGN_OF(type) __alignof__(type)
 #endif
 
-#define ABI_ROWS_TYPE(type, size, align)                       \
-  {"sizeof " #type, (long)sizeof(type), (long)(size)},         \
+#define ABI_ROWS_TYPE(type, size, align)               \
+  {"sizeof " #type, (long)sizeof(type), (long)(size)}, \
       {"alignof " #type, (long)ABI_ALIGN_OF(type), (long)(align)},
-#define ABI_ROWS_MEMBER(type, member, offset, size)                        \
-  {"offsetof " #type "." #member, (long)offsetof(type, member),            \
-   (long)(offset)},                                                        \
-      {"sizeof " #type "." #member, (long)sizeof(((type*)NULL)->member),   \
+#define ABI_ROWS_MEMBER(type, member, offset, size)                      \
+  {"offsetof " #type "." #member, (long)offsetof(type, member),          \
+   (long)(offset)},                                                      \
+      {"sizeof " #type "." #member, (long)sizeof(((type*)NULL)->member), \
        (long)(size)},
 #define ABI_ROWS_VALUE(name, value) {#name, (long)(name), (long)(value)},
 

@@ -82,10 +82,9 @@ TEST(Abi, IntegerTypesAreMacros) {
 
 // What a program may test for before it uses a function.
 TEST(Abi, FeatureMacros) {
-#if !defined(EVENT_SET_MEM_FUNCTIONS_IMPLEMENTED) ||    \
-    !defined(EVTHREAD_USE_PTHREADS_IMPLEMENTED) ||      \
-    !defined(EVENT2_EXPORT_SYMBOL) ||                   \
-    !defined(EVENT2_CORE_EXPORT_SYMBOL) ||              \
+#if !defined(EVENT_SET_MEM_FUNCTIONS_IMPLEMENTED) ||                         \
+    !defined(EVTHREAD_USE_PTHREADS_IMPLEMENTED) ||                           \
+    !defined(EVENT2_EXPORT_SYMBOL) || !defined(EVENT2_CORE_EXPORT_SYMBOL) || \
     !defined(EVENT__HAVE_PTHREADS) || defined(EVENT__DISABLE_THREAD_SUPPORT)
   FAIL() << "a feature macro is not as libevent's";
 #endif

@@ -39,7 +39,8 @@ TEST(UtilAddress, WritesV6CompressedAtTheFirstLongestRun) {
   EXPECT_EQ(Rewrite("1:0:0:2:3:0:0:4"), "1::2:3:0:0:4");
   EXPECT_EQ(Rewrite("1:0:2:3:4:5:6:7"), "1:0:2:3:4:5:6:7");
   EXPECT_EQ(Rewrite("1:2:3:4:5:6:0:0"), "1:2:3:4:5:6::");
-  EXPECT_EQ(Rewrite("2001:DB8:0:0:8:800:200C:417A"), "2001:db8::8:800:200c:417a");
+  EXPECT_EQ(Rewrite("2001:DB8:0:0:8:800:200C:417A"),
+            "2001:db8::8:800:200c:417a");
   EXPECT_EQ(Rewrite("::ffff:1.2.3.4"), "::ffff:1.2.3.4");
   EXPECT_EQ(Rewrite("::1.2.3.4"), "::1.2.3.4");
   EXPECT_EQ(Rewrite("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
@@ -93,14 +94,14 @@ TEST(UtilAddress, ReadsBackWhatItWrites) {
 // api evutil_inet_pton
 TEST(UtilAddress, PtonTakesWhatIsAnAddress) {
   unsigned char bytes[16];
-  for (const char* text : {"0.0.0.0", "1.2.3.4", "255.255.255.255",
-                           "01.02.03.004"}) {
+  for (const char* text :
+       {"0.0.0.0", "1.2.3.4", "255.255.255.255", "01.02.03.004"}) {
     EXPECT_EQ(evutil_inet_pton(AF_INET, text, bytes), 1) << text;
   }
   EXPECT_EQ(bytes[3], 4) << "a leading zero is not octal";
   for (const char* text :
-       {"::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::",
-        "::2:3:4:5:6:7:8", "::1.2.3.4", "::ffff:1.2.3.4",
+       {"::", "::1", "1::", "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::1.2.3.4", "::ffff:1.2.3.4",
         "1:2:3:4:5:6:1.2.3.4", "ABCD::ef01", "1:2::7:8"}) {
     EXPECT_EQ(evutil_inet_pton(AF_INET6, text, bytes), 1) << text;
     in6_addr system;
@@ -118,12 +119,29 @@ TEST(UtilAddress, PtonRefusesWhatIsNone) {
         "1.2.3.4x", "::1"}) {
     EXPECT_EQ(evutil_inet_pton(AF_INET, text, bytes), 0) << text;
   }
-  for (const char* text :
-       {"", ":", ":::", ":1", "1:", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
-        "1::3::4", "12345::", "::g", "::00001", "1.2.3.4", "1.2.3.4::",
-        "::1.2.3.4:5", "::1.2.3", "::256.1.1.1", "1:2:3:4:5:6:7:1.2.3.4",
-        "::1:2:3:4:5:6:7:8", "1::2:3:4:5:6:7:8", "::1%lo", "[::1]", " ::1",
-        "::1 "}) {
+  for (const char* text : {"",
+                           ":",
+                           ":::",
+                           ":1",
+                           "1:",
+                           "1:2:3:4:5:6:7",
+                           "1:2:3:4:5:6:7:8:9",
+                           "1::3::4",
+                           "12345::",
+                           "::g",
+                           "::00001",
+                           "1.2.3.4",
+                           "1.2.3.4::",
+                           "::1.2.3.4:5",
+                           "::1.2.3",
+                           "::256.1.1.1",
+                           "1:2:3:4:5:6:7:1.2.3.4",
+                           "::1:2:3:4:5:6:7:8",
+                           "1::2:3:4:5:6:7:8",
+                           "::1%lo",
+                           "[::1]",
+                           " ::1",
+                           "::1 "}) {
     EXPECT_EQ(evutil_inet_pton(AF_INET6, text, bytes), 0) << text;
   }
   EXPECT_EQ(evutil_inet_pton(AF_UNIX, "/tmp/x", bytes), -1);
@@ -133,8 +151,8 @@ TEST(UtilAddress, PtonRefusesWhatIsNone) {
 // Better than 2.1.12, which takes these.
 TEST(UtilAddress, PtonIsStrict) {
   unsigned char bytes[16];
-  for (const char* text : {" 1.2.3.4", "+1.2.3.4", "1. 2.3.4", "0001.2.3.4",
-                           "4294967297.2.3.4"}) {
+  for (const char* text :
+       {" 1.2.3.4", "+1.2.3.4", "1. 2.3.4", "0001.2.3.4", "4294967297.2.3.4"}) {
     EXPECT_EQ(evutil_inet_pton(AF_INET, text, bytes), 0) << text;
   }
   EXPECT_EQ(evutil_inet_pton(AF_INET6, "1:2:3:4:5:6:7:8:", bytes), 0);
@@ -157,15 +175,15 @@ TEST(UtilAddress, PtonWithZone) {
   EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, "fe80::1%99999", &address, &index),
             1);
   EXPECT_EQ(index, 99999u);
-  for (const char* text : {"fe80::1%nosuchif", "fe80::1%1x", "fe80::1%lo%lo",
-                           "%lo", "1.2.3.4%lo", "fe80::1%a-very-long-name-of-x"}) {
+  for (const char* text :
+       {"fe80::1%nosuchif", "fe80::1%1x", "fe80::1%lo%lo", "%lo", "1.2.3.4%lo",
+        "fe80::1%a-very-long-name-of-x"}) {
     EXPECT_EQ(evutil_inet_pton_scope(AF_INET6, text, &address, &index), 0)
         << text;
   }
   EXPECT_EQ(evutil_inet_pton_scope(AF_INET, "1.2.3.4", &address, &index), 1);
   EXPECT_EQ(index, 0u);
-  EXPECT_EQ(evutil_inet_pton_scope(AF_INET, "1.2.3.4%lo", &address, &index),
-            0);
+  EXPECT_EQ(evutil_inet_pton_scope(AF_INET, "1.2.3.4%lo", &address, &index), 0);
   EXPECT_EQ(evutil_inet_pton_scope(AF_UNIX, "x", &address, &index), -1);
 }
 
@@ -195,9 +213,11 @@ Parsed Parse(const std::string& text, int room = sizeof(sockaddr_storage)) {
 // semantics 15.1
 // api evutil_parse_sockaddr_port
 TEST(UtilAddress, ParsesV4AndPort) {
-  for (const auto& [text, port] :
-       {std::pair{"1.2.3.4", 0}, {"1.2.3.4:80", 80}, {"1.2.3.4:1", 1},
-        {"1.2.3.4:65535", 65535}, {"1.2.3.4:080", 80}}) {
+  for (const auto& [text, port] : {std::pair{"1.2.3.4", 0},
+                                   {"1.2.3.4:80", 80},
+                                   {"1.2.3.4:1", 1},
+                                   {"1.2.3.4:65535", 65535},
+                                   {"1.2.3.4:080", 80}}) {
     const Parsed parsed = Parse(text);
     ASSERT_EQ(parsed.result, 0) << text;
     EXPECT_EQ(parsed.length, static_cast<int>(sizeof(sockaddr_in)));
@@ -240,11 +260,28 @@ TEST(UtilAddress, ParsesV6PortAndZone) {
 
 // semantics 15.1
 TEST(UtilAddress, ParseRefuses) {
-  for (const char* text :
-       {"", "[]", "[]:80", ":80", "host", "1.2.3", "1.2.3.4:", "1.2.3.4:0",
-        "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4x", "1.2.3.4:80:90", "[::1",
-        "::1]", "[::1]:", "[::1]:0", "[::1]:65536", "[1.2.3.4]", "[1.2.3.4]:80",
-        "unix:/tmp/x", "[fe80::1%nosuchif]", "1.2.3.256:1"}) {
+  for (const char* text : {"",
+                           "[]",
+                           "[]:80",
+                           ":80",
+                           "host",
+                           "1.2.3",
+                           "1.2.3.4:",
+                           "1.2.3.4:0",
+                           "1.2.3.4:65536",
+                           "1.2.3.4:-1",
+                           "1.2.3.4x",
+                           "1.2.3.4:80:90",
+                           "[::1",
+                           "::1]",
+                           "[::1]:",
+                           "[::1]:0",
+                           "[::1]:65536",
+                           "[1.2.3.4]",
+                           "[1.2.3.4]:80",
+                           "unix:/tmp/x",
+                           "[fe80::1%nosuchif]",
+                           "1.2.3.256:1"}) {
     EXPECT_EQ(Parse(text).result, -1) << text;
   }
 }
@@ -252,9 +289,9 @@ TEST(UtilAddress, ParseRefuses) {
 #ifndef TESTING_DEBIAN_LIBEVENT
 // semantics 15.1 (2.1.12 takes some trailing junk)
 TEST(UtilAddress, ParseRefusesJunkAfterTheEnd) {
-  for (const char* text : {"1.2.3.4:80x", "1.2.3.4: 80", "1.2.3.4:+80",
-                           "[::1]x", "[::1]80", "[::1]:80:90", " 1.2.3.4",
-                           "1.2.3.4:4294967376"}) {
+  for (const char* text :
+       {"1.2.3.4:80x", "1.2.3.4: 80", "1.2.3.4:+80", "[::1]x", "[::1]80",
+        "[::1]:80:90", " 1.2.3.4", "1.2.3.4:4294967376"}) {
     const Parsed parsed = Parse(text);
     EXPECT_EQ(parsed.result, -1) << text;
     EXPECT_EQ(parsed.storage.ss_family, 0x5555) << "output was touched";
@@ -302,11 +339,18 @@ TEST(UtilAddress, Compares) {
   EXPECT_NE(Compare("::1", "::2", false), 0);
   EXPECT_NE(Compare("::1", "1.2.3.4", false), 0);
   // An order: one way is the opposite of the other.
-  for (const auto& [a, b] :
-       {std::pair{"1.2.3.4", "1.2.3.5"}, {"1.2.3.4", "::1"}, {"::1", "::2"},
-        {"1.0.0.2", "2.0.0.1"}, {"1.2.3.4:255", "1.2.3.4:256"}}) {
+  for (const auto& [a, b] : {std::pair{"1.2.3.4", "1.2.3.5"},
+                             {"1.2.3.4", "::1"},
+                             {"::1", "::2"},
+                             {"1.0.0.2", "2.0.0.1"},
+                             {"1.2.3.4:255", "1.2.3.4:256"}}) {
     EXPECT_EQ(Compare(a, b, true) < 0, Compare(b, a, true) > 0) << a;
   }
+}
+
+TEST(UtilAddress, TheFamilyOfAStorageHasItsUsualName) {
+  EXPECT_EQ(Parse("1.2.3.4").storage.ss_family, AF_INET);
+  EXPECT_EQ(Parse("::1").storage.ss_family, AF_INET6);
 }
 
 // api evutil_sockaddr_cmp

@@ -101,9 +101,9 @@ TEST(UtilResolve, Errors) {
   EXPECT_EQ(Result(nullptr, nullptr, 0).code, EVUTIL_EAI_NONAME);
   EXPECT_EQ(Result("not-a-number.example", "80", EVUTIL_AI_NUMERICHOST).code,
             EVUTIL_EAI_NONAME);
-  EXPECT_EQ(Result("1.2.3.4", "http", EVUTIL_AI_NUMERICSERV, 0, SOCK_STREAM)
-                .code,
-            EVUTIL_EAI_NONAME);
+  EXPECT_EQ(
+      Result("1.2.3.4", "http", EVUTIL_AI_NUMERICSERV, 0, SOCK_STREAM).code,
+      EVUTIL_EAI_NONAME);
   EXPECT_EQ(Result("1.2.3.4", "80", EVUTIL_AI_NUMERICHOST, PF_UNIX).code,
             EVUTIL_EAI_FAMILY);
   EXPECT_EQ(Result("1.2.3.4", "no-such-service", EVUTIL_AI_NUMERICHOST, 0,

@@ -2,8 +2,8 @@
 
 #include <event2/util.h>
 
-#include <clocale>
 #include <climits>
+#include <clocale>
 #include <cstdarg>
 #include <cstring>
 #include <ctime>

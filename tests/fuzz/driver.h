@@ -41,8 +41,8 @@ Corpus TheCorpus();
 }  // namespace percore::fuzz
 
 // Something that must hold for every input.
-#define FUZZ_CHECK(condition)                                      \
-  ((condition) ? static_cast<void>(0)                              \
+#define FUZZ_CHECK(condition)         \
+  ((condition) ? static_cast<void>(0) \
                : ::percore::fuzz::Found(__FILE__, __LINE__, #condition))
 
 #endif  // PERCORE_TESTS_FUZZ_DRIVER_H_

@@ -128,9 +128,9 @@ TEST(Address, LocalV4) {
     ASSERT_TRUE(ParseV4(text, &v4));
     EXPECT_TRUE(IsLocalV4(v4)) << text;
   }
-  for (const char* text : {"0.0.0.1", "126.255.255.255", "128.0.0.1",
-                           "169.253.255.255", "169.255.0.0", "10.0.0.1",
-                           "192.168.1.1", "8.8.8.8"}) {
+  for (const char* text :
+       {"0.0.0.1", "126.255.255.255", "128.0.0.1", "169.253.255.255",
+        "169.255.0.0", "10.0.0.1", "192.168.1.1", "8.8.8.8"}) {
     ASSERT_TRUE(ParseV4(text, &v4));
     EXPECT_FALSE(IsLocalV4(v4)) << text;
   }
