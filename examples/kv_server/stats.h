@@ -86,6 +86,40 @@ struct StoreStats {
   }
 };
 
+// What a shard counts of the connections that it serves.
+struct ConnectionCounters {
+  uint64_t curr_connections = 0;
+  uint64_t total_connections = 0;
+  uint64_t cmd_flush = 0;
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+
+  void Add(const ConnectionCounters& other) {
+    curr_connections += other.curr_connections;
+    total_connections += other.total_connections;
+    cmd_flush += other.cmd_flush;
+    bytes_read += other.bytes_read;
+    bytes_written += other.bytes_written;
+  }
+  // `stats reset`: connections stay counted.
+  void ResetCounters() {
+    const uint64_t open = curr_connections;
+    *this = {};
+    curr_connections = open;
+    total_connections = open;
+  }
+};
+
+struct ShardStats {
+  StoreStats store;
+  ConnectionCounters connections;
+
+  void Add(const ShardStats& other) {
+    store.Add(other.store);
+    connections.Add(other.connections);
+  }
+};
+
 }  // namespace percore::kv
 
 #endif  // PERCORE_EXAMPLES_KV_SERVER_STATS_H_

@@ -22,7 +22,7 @@ TEST(MemcachedPeer, AnswersAsTheModelDoes) {
   // takes one from the system and releases it just before.
   const int port = UnusedPort();
   ServerProcess memcached("/usr/bin/memcached",
-                          {"-u", "nobody", "-l", "127.0.0.1", "-p",
+                          {"-u", "root", "-l", "127.0.0.1", "-p",
                            std::to_string(port), "-m", "256"},
                           /*greeting=*/false);
   for (int i = 0; i < 500 && !TcpClient(port).connected(); ++i) {

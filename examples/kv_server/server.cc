@@ -1,0 +1,103 @@
+#include "percore/examples/kv_server/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <latch>
+
+namespace percore::kv {
+namespace {
+
+constexpr int kBacklog = 1024;
+
+}  // namespace
+
+Server::~Server() {
+  if (runtime_.core() != nullptr) runtime_.core()->Unregister(this);
+  for (const int fd : listeners_) close(fd);
+}
+
+absl::Status Server::Start(const ServerOptions& options) {
+  if (!runtime_.status().ok()) return runtime_.status();
+  const size_t cores = static_cast<size_t>(runtime_.cores());
+  const size_t memory = options.memory / cores;
+  if (memory < kLeastShardMemory) {
+    return absl::InvalidArgumentError("the memory must be at least " +
+                                      std::to_string(kLeastShardMemory >> 20) +
+                                      " MiB for each core");
+  }
+  absl::Status status = OpenListeners(options);
+  if (!status.ok()) return status;
+  facts_.shards = cores;
+  facts_.backend = runtime_.base(0)->backend()->name();
+  facts_.started_s = std::chrono::duration_cast<std::chrono::seconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+  shards_.resize(cores);
+  status = runtime_.Start();
+  if (!status.ok()) return status;
+  runtime_.core()->Register(this);
+  // All shards are there before the first can hear from a client.
+  OnEveryCore([&](int core) {
+    const size_t index = static_cast<size_t>(core);
+    shards_[index] = std::make_unique<Shard>(
+        *this, index, *runtime_.base(core), listeners_[index],
+        Store::Options{.memory_limit = memory});
+  });
+  OnEveryCore([&](int core) { shards_[static_cast<size_t>(core)]->Listen(); });
+  return absl::OkStatus();
+}
+
+// A socket for each core on one port: the system spreads connections.
+absl::Status Server::OpenListeners(const ServerOptions& options) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(options.port));
+  if (options.port < 0 || options.port > 65535 ||
+      inet_pton(AF_INET, options.address.c_str(), &address.sin_addr) != 1) {
+    return absl::InvalidArgumentError(
+        "no address to listen on: " + options.address + ":" +
+        std::to_string(options.port));
+  }
+  for (int core = 0; core < runtime_.cores(); ++core) {
+    const int fd =
+        socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return StatusOfErrno(errno, "cannot make a socket");
+    listeners_.push_back(fd);
+    const int on = 1;
+    socklen_t size = sizeof address;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        // The port that the first was given is the others' too.
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+        listen(fd, kBacklog) != 0) {
+      return StatusOfErrno(errno, "cannot listen");
+    }
+  }
+  facts_.port = ntohs(address.sin_port);
+  return absl::OkStatus();
+}
+
+void Server::OnEveryCore(const std::function<void(int)>& fn) {
+  std::latch done(runtime_.cores());
+  for (int core = 0; core < runtime_.cores(); ++core) {
+    runtime_.Post(core, [core, &fn, &done] {
+      fn(core);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
+
+void Server::Quiesce(int core, std::function<void()> done) {
+  shards_[static_cast<size_t>(core)]->Quiesce(std::move(done));
+}
+
+void Server::Destroy(int core) { shards_[static_cast<size_t>(core)].reset(); }
+
+}  // namespace percore::kv
