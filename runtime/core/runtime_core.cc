@@ -119,6 +119,15 @@ int RuntimeCore::CurrentCore() const {
   return this_core.runtime == this ? this_core.index : -1;
 }
 
+RuntimeCore* RuntimeCore::Current() {
+  return const_cast<RuntimeCore*>(this_core.runtime);
+}
+
+void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
+  std::lock_guard lock(mutex_);
+  kept_.push_back(std::move(object));
+}
+
 void RuntimeCore::ThreadMain(Core* core) {
   this_core = {this, core->index};
   NameThread(options_.name + "/" + std::to_string(core->index));
@@ -216,6 +225,16 @@ struct Countdown {
   }
 };
 
+struct EveryCoreNode : ControlNode {
+  std::function<void()> call;
+  std::function<void()> missed;
+
+  static void Run(ControlNode* self, bool closed) {
+    std::unique_ptr<EveryCoreNode> node(static_cast<EveryCoreNode*>(self));
+    closed ? node->missed() : node->call();
+  }
+};
+
 }  // namespace
 
 bool RuntimeCore::OnEveryCore(
@@ -223,15 +242,32 @@ bool RuntimeCore::OnEveryCore(
     std::int64_t deadline_ns) {
   auto countdown = std::make_shared<Countdown>(cores());
   for (auto& core : cores_) {
-    const int index = core->index;
-    const SendResult sent = core->mailbox->SendNow(Message(
-        [fn, index, countdown] { fn(index, [countdown] { countdown->Done(); }); }));
-    if (sent != SendResult::kOk) countdown->Done();
+    // As a node: a full mailbox must not keep a core from being asked.
+    auto* node = new EveryCoreNode;
+    node->call = [fn, index = core->index, countdown] {
+      fn(index, [countdown] { countdown->Done(); });
+    };
+    node->missed = [countdown] { countdown->Done(); };
+    node->run = &EveryCoreNode::Run;
+    if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
   std::unique_lock lock(countdown->mutex);
   return countdown->changed.wait_for(
       lock, std::chrono::nanoseconds(deadline_ns),
       [&] { return countdown->left == 0; });
+}
+
+void RuntimeCore::EndTasks() {
+  if (!running()) {
+    for (auto& core : cores_) core->scope.EndAll();
+    return;
+  }
+  OnEveryCore(
+      [this](int core, std::function<void()> done) {
+        scope(core)->EndAll();
+        done();
+      },
+      INT64_MAX / 4);
 }
 
 void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
@@ -268,6 +304,7 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
       std::lock_guard lock(mutex_);
       services.swap(services_);
     }
+    EndTasks();
     DestroyServices(services);
     return true;
   }
@@ -289,6 +326,8 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
         },
         std::max<std::int64_t>(left.count(), 0));
   }
+  // Coroutines first: they may use what the services are.
+  EndTasks();
   DestroyServices(services);
   for (auto& core : cores_) core->base->RequestStop();
   JoinAll();

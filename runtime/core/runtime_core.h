@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "percore/runtime/core/task_context.h"
 #include "percore/runtime/loop/event_base.h"
 #include "percore/runtime/mailbox/message.h"
 
@@ -102,6 +103,22 @@ class RuntimeCore {
 
   // The core of this runtime that the caller is on, or -1. Any thread.
   int CurrentCore() const;
+  // The runtime that the caller is on a core of, or null. Any thread.
+  static RuntimeCore* Current();
+
+  // The coroutines of a core that nobody awaits. That core, or any one thread
+  // while the runtime does not run.
+  CoreScope* scope(int core) { return &cores_[Index(core)]->scope; }
+
+  // Runs fn(core, done) on every core and waits until each has called its
+  // `done`, at most `deadline_ns`: then false. Takes no room in a bounded
+  // mailbox. The runtime runs; not on a core.
+  bool OnEveryCore(const std::function<void(int, std::function<void()>)>& fn,
+                   std::int64_t deadline_ns);
+
+  // Keeps `object` until the runtime is destroyed and its mailboxes are
+  // empty: for what late mail may still point to. Any thread.
+  void KeepUntilEnd(std::shared_ptr<void> object);
 
   // Any thread. See Mailbox::Send.
   SendResult Post(int core, Message message) {
@@ -129,6 +146,7 @@ class RuntimeCore {
     int cpu = -1;
     EventBase* base = nullptr;
     MailboxRef mailbox;
+    CoreScope scope;
     std::thread thread;
   };
 
@@ -137,9 +155,7 @@ class RuntimeCore {
   int Init();
   void ThreadMain(Core* core);
   void JoinAll();
-  // Runs fn(core) on every core and waits, at most until `deadline_ns`.
-  bool OnEveryCore(const std::function<void(int, std::function<void()>)>& fn,
-                   std::int64_t deadline_ns);
+  void EndTasks();
   void DestroyServices(const std::vector<Service*>& services);
   void WatchForStalls();
 
@@ -152,6 +168,7 @@ class RuntimeCore {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Service*> services_;
+  std::vector<std::shared_ptr<void>> kept_;
   int started_ = 0;
   // The watcher and what wakes it.
   struct Watch : StallWatch {
