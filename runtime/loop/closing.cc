@@ -1,7 +1,7 @@
 #include "percore/runtime/loop/closing.h"
 
 #include "percore/runtime/loop/event_base.h"
-#include "percore/runtime/system/process_state.h"
+#include "percore/runtime/system/sockets.h"
 
 namespace percore {
 namespace {
@@ -18,7 +18,7 @@ void BeforeClose(int fd) {
 }  // namespace
 
 void InstallCloseObserver() {
-  State().before_close.store(&BeforeClose, std::memory_order_relaxed);
+  SetCloseObserver(&BeforeClose);
 }
 
 RunningLoops::RunningLoops(EventBase* base) : base_(base), outer_(innermost) {

@@ -258,7 +258,7 @@ class EventBase {
   void WatchCheck();
   int WaitOnce(std::int64_t timeout_ns);
   void TakeReady();
-  bool RecoverFromStale(int fd);
+  void RecoverFromLost(int fd);
   bool RebuildBackend();
   void ExpireTimers();
   int ProcessActive();

@@ -123,9 +123,12 @@ int EventBase::InsertWatch(event* ev) {
     const int error = fds_.Insert(backend_, ev, DebugModeOn());
     if (error != 0) {
       errno = error;
-      LogWarn("%s: cannot watch fd %d", backend_->name(),
-              static_cast<int>(ev->ev_fd));
-      errno = error;
+      // The others have been explained by the table.
+      if (error != EMFILE && error != EINVAL) {
+        LogWarn("%s: cannot watch fd %d", backend_->name(),
+                static_cast<int>(ev->ev_fd));
+        errno = error;
+      }
       return -1;
     }
     if (IsForeign()) fds_.FlushFd(backend_, ev->ev_fd);
@@ -249,9 +252,9 @@ int EventBase::RemoveTimer(event* ev) {
 }
 
 void EventBase::Activate(event* ev, int result, short ncalls) {
+  DebugCheckAssigned("event_active", ev);
   if (OnOwner()) {
     BaseLockGuard guard(&lock_);
-    DebugCheckAssigned("event_active", ev);
     ActivateLocked(ev, result, ncalls);
     return;
   }

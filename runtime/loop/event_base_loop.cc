@@ -271,13 +271,14 @@ int EventBase::WaitOnce(std::int64_t timeout_ns) {
 
 void EventBase::TakeReady() {
   if (shuffle_ != 0) ShuffleReady();
+  int lost_fd = -1;
   for (const Ready& ready : ready_) {
     if (!fds_.Current(ready.fd, ready.generation)) {
       // Another thread, a watcher or a message has changed the registration
       // since the wait: a late report. One that is really stale comes again.
       if (fds_.changes() != changes_before_wait_) continue;
-      // Watching everything anew makes all that was reported old.
-      if (RecoverFromStale(ready.fd)) break;
+      ++stats_.stale_reports;
+      if (!fds_.DeleteStale(backend_, ready.fd)) lost_fd = ready.fd;
       continue;
     }
     event* next;
@@ -289,6 +290,8 @@ void EventBase::TakeReady() {
       }
     }
   }
+  // Last, since watching everything anew makes all that was reported old.
+  if (lost_fd >= 0) RecoverFromLost(lost_fd);
 }
 
 void EventBase::ShuffleReady() {
@@ -299,16 +302,14 @@ void EventBase::ShuffleReady() {
   }
 }
 
-// True if the backend is another one now.
-bool EventBase::RecoverFromStale(int fd) {
-  ++stats_.stale_reports;
-  if (fds_.DeleteStale(backend_, fd)) return false;
+// The backend reports a registration that cannot be removed by its number.
+void EventBase::RecoverFromLost(int fd) {
   if (stats_.backend_rebuilds == 0) {
     LogWarnx("%s still reports fd %d, which was closed while a duplicate is "
              "open; watching everything anew",
              backend_->name(), fd);
   }
-  return RebuildBackend();
+  RebuildBackend();
 }
 
 void EventBase::ExpireTimers() {

@@ -178,9 +178,11 @@ TEST_P(ForeignDelTest, AddAndActiveOfASignalWait) {
   EXPECT_TRUE(ReturnedAfterTheCallback(
       EV_SIGNAL | EV_PERSIST, [](event* ev) { event_add(ev, nullptr); },
       SIGUSR2));
+#ifdef TESTING_DEBIAN_LIBEVENT
   EXPECT_TRUE(ReturnedAfterTheCallback(
       EV_SIGNAL | EV_PERSIST, [](event* ev) { event_active(ev, EV_SIGNAL, 1); },
       SIGUSR2));
+#endif  // better: event_active goes through the mailbox and never waits.
 }
 
 // semantics 3.4: of other events they do not.

@@ -292,6 +292,14 @@ TEST_P(FdEventsTest, RecycledNumber) {
   // The number again, whatever the kernel chose.
   const int fd = second[0] == number ? number : dup2(second[0], number);
   ASSERT_EQ(fd, number);
+#ifndef TESTING_DEBIAN_LIBEVENT
+  // Deleting and adding the same event costs percore no system call, so an
+  // event of a closed number is assigned again for the new file; what closes
+  // with evutil_closesocket need not be.
+  event_assign(reader.ev(), base(), number, EV_READ | EV_PERSIST,
+               event_get_callback(reader.ev()),
+               event_get_callback_arg(reader.ev()));
+#endif
   EXPECT_EQ(reader.Add(), 0);
   second.Send(1);
   Turn();
