@@ -66,9 +66,9 @@ struct Ready {
 using ReadyList = PodVector<Ready>;
 
 struct BackendOptions {
-  bool precise_timer = false;     // waits are not rounded to milliseconds
-  bool changelist_flag = false;   // EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST
-  bool shared = false;            // Update() may come from any thread
+  bool precise_timer = false;    // waits are not rounded to milliseconds
+  bool changelist_flag = false;  // EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST
+  bool shared = false;           // Update() may come from any thread
 };
 
 class Backend {

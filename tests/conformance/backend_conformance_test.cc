@@ -144,8 +144,8 @@ class BackendTest : public testing::TestWithParam<Param> {
     EXPECT_EQ(backend_->Wait(timeout_ns, &ready), 0);
     std::map<int, Interest> found;
     for (const Ready& one : ready) {
-      found[one.fd] = static_cast<Interest>(found[one.fd] |
-                                            (one.what & ~kInterestEdge));
+      found[one.fd] =
+          static_cast<Interest>(found[one.fd] | (one.what & ~kInterestEdge));
       generation_[one.fd] = one.generation;
       if (one.what & kInterestEdge) edge_bit_ = true;
     }
@@ -182,8 +182,8 @@ class EdgeBackendTest : public BackendTest {};
 class EarlyCloseBackendTest : public BackendTest {};
 class SharedBackendTest : public BackendTest {};
 
-INSTANTIATE_TEST_SUITE_P(All, BackendTest,
-                         testing::ValuesIn(Params(0, false)), ParamName);
+INSTANTIATE_TEST_SUITE_P(All, BackendTest, testing::ValuesIn(Params(0, false)),
+                         ParamName);
 INSTANTIATE_TEST_SUITE_P(All, EdgeBackendTest,
                          testing::ValuesIn(Params(kFeatureEdgeTriggered,
                                                   false)),
@@ -457,13 +457,13 @@ TEST_P(BackendTest, RegularFileIsRefusedOrAlwaysReady) {
     for (int i = 0; i < 3; ++i) {
       EXPECT_EQ(WaitReady()[fd], kInterestRead);
     }
-    EXPECT_EQ(backend_->Update(fd, 2, kInterestRead,
-                               kInterestRead | kInterestWrite),
-              0);
+    EXPECT_EQ(
+        backend_->Update(fd, 2, kInterestRead, kInterestRead | kInterestWrite),
+        0);
     EXPECT_EQ(WaitReady()[fd], kInterestRead | kInterestWrite);
-    EXPECT_EQ(backend_->Update(fd, 2, kInterestRead | kInterestWrite,
-                               kInterestNone),
-              0);
+    EXPECT_EQ(
+        backend_->Update(fd, 2, kInterestRead | kInterestWrite, kInterestNone),
+        0);
   } else {
     EXPECT_EQ(error, EPERM);
   }
@@ -481,7 +481,8 @@ TEST_P(BackendTest, ManyDescriptors) {
   }
   ASSERT_GT(pairs.back()->fd[0], 1024);
   ExpectQuiet();
-  for (int i = 0; i < kPairs; i += 3) pairs[static_cast<std::size_t>(i)]->Write(1);
+  for (int i = 0; i < kPairs; i += 3)
+    pairs[static_cast<std::size_t>(i)]->Write(1);
   // Level-triggered: all of them at the latest after some waits.
   std::map<int, Interest> seen;
   for (int round = 0; round < 20; ++round) {
@@ -631,9 +632,9 @@ TEST_P(SharedBackendTest, ChangesFromAnotherThreadHoldInTheWaitUnderWay) {
     std::thread changer([&] {
       // The reason to sleep: the owner should be inside its wait.
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      EXPECT_EQ(backend_->Update(s.fd[0], 2 * i + 1, kInterestNone,
-                                 kInterestRead),
-                0);
+      EXPECT_EQ(
+          backend_->Update(s.fd[0], 2 * i + 1, kInterestNone, kInterestRead),
+          0);
       s.Write(1);
     });
     EXPECT_EQ(WaitReady()[s.fd[0]], kInterestRead);
@@ -642,9 +643,9 @@ TEST_P(SharedBackendTest, ChangesFromAnotherThreadHoldInTheWaitUnderWay) {
     s.Drain(0);
     std::thread remover([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      EXPECT_EQ(backend_->Update(s.fd[0], 2 * i + 2, kInterestRead,
-                                 kInterestNone),
-                0);
+      EXPECT_EQ(
+          backend_->Update(s.fd[0], 2 * i + 2, kInterestRead, kInterestNone),
+          0);
       s.Write(1);
     });
     EXPECT_TRUE(Wait(10 * kMs).empty());
@@ -696,8 +697,7 @@ TEST_P(BackendTest, AnotherThreadMayWait) {
   Watch(s.fd[0], kInterestRead, 5);
   s.Write(1);
   for (int i = 0; i < 3; ++i) {
-    std::thread other(
-        [&] { EXPECT_EQ(WaitReady()[s.fd[0]], kInterestRead); });
+    std::thread other([&] { EXPECT_EQ(WaitReady()[s.fd[0]], kInterestRead); });
     other.join();
     EXPECT_EQ(generation_[s.fd[0]], 5u);
   }

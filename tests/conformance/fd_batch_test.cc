@@ -82,8 +82,7 @@ class FdBatchTest : public testing::TestWithParam<Param> {
   void Del(event* ev) { base_->Del(ev, DelWait::kUnlessFinalize); }
   void Turns(int n) {
     for (int i = 0; i < n; ++i) {
-      base_->Loop(EVLOOP_ONCE | EVLOOP_NONBLOCK |
-                  EVLOOP_NO_EXIT_ON_EMPTY);
+      base_->Loop(EVLOOP_ONCE | EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
     }
   }
   // Runs the loop for some time and says how many turns that took.

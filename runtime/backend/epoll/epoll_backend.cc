@@ -31,8 +31,7 @@ std::uint32_t ToEpoll(Interest interest) {
 // semantics 3.10: an error, or a hang-up that is not just the peer's half
 // close, is for readers and writers.
 Interest FromEpoll(std::uint32_t events) {
-  if ((events & EPOLLERR) ||
-      ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
+  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
     return kInterestRead | kInterestWrite;
   }
   Interest what = 0;
@@ -73,9 +72,8 @@ class EpollBackend final : public Backend {
              Interest now) override {
     epoll_event event{};
     event.events = ToEpoll(now);
-    event.data.u64 =
-        static_cast<std::uint64_t>(generation) << 32 |
-        static_cast<std::uint32_t>(fd);
+    event.data.u64 = static_cast<std::uint64_t>(generation) << 32 |
+                     static_cast<std::uint32_t>(fd);
     if (now == kInterestNone) {
       return Control(EPOLL_CTL_DEL, fd, &event);
     }

@@ -18,8 +18,13 @@
 namespace percore {
 namespace {
 
-constexpr std::uint32_t kSubmissions = 256;
-constexpr std::uint32_t kCompletions = 4096;
+// Some 30 KiB of locked memory, which a user has for all rings together; what
+// is tried when that is too much needs 12 KiB. Full queues cost system calls,
+// never a report.
+constexpr std::uint32_t kSubmissions = 128;
+constexpr std::uint32_t kCompletions = 1024;
+constexpr std::uint32_t kFewSubmissions = 32;
+constexpr std::uint32_t kFewCompletions = 128;
 constexpr std::size_t kFirstReady = 64;
 
 // User data: the descriptor, the serial number above it. Bit 31, which no
@@ -44,8 +49,7 @@ std::uint32_t ToPoll(Interest interest) {
 
 // semantics 3.10, as epoll.
 Interest FromPoll(std::uint32_t events) {
-  if ((events & EPOLLERR) ||
-      ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
+  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
     return kInterestRead | kInterestWrite;
   }
   Interest what = 0;
@@ -77,7 +81,7 @@ class IoUringBackend final : public Backend {
   // False with errno set.
   bool Open() {
     if (!doorbell_.Open()) return false;
-    const int error = ring_.Open(submissions_, completions_);
+    const int error = OpenRing();
     if (error == 0) return true;
     LogWarnx("io_uring is refused: %s",
              IoUringRefusal(error, DisabledSetting()));
@@ -211,12 +215,18 @@ class IoUringBackend final : public Backend {
     pending_.PushReserved(fd);
   }
 
+  int OpenRing() {
+    const int error = ring_.Open(submissions_, completions_);
+    return error == ENOMEM ? ring_.Open(kFewSubmissions, kFewCompletions)
+                           : error;
+  }
+
   // The ring, open and bound to this thread. 0, or an errno value.
   int Bind() {
     if (ring_.enabled() && pthread_equal(bound_to_, pthread_self())) return 0;
     if (ring_.enabled()) ring_.Close();
     if (!ring_.open()) {
-      if (int error = ring_.Open(submissions_, completions_)) return error;
+      if (int error = OpenRing()) return error;
       doorbell_armed_ = false;
       for (std::size_t i = 0; i < watches_.size(); ++i) {
         Watch& watch = watches_[i];
@@ -269,8 +279,7 @@ class IoUringBackend final : public Backend {
   // so: the rest comes with the next call.
   bool Queue() {
     if (!doorbell_armed_) {
-      doorbell_armed_ =
-          Add(doorbell_.fd(), EPOLLIN | EPOLLET, true, kDoorbell);
+      doorbell_armed_ = Add(doorbell_.fd(), EPOLLIN | EPOLLET, true, kDoorbell);
       if (!doorbell_armed_) return false;
     }
     std::size_t done = 0;
@@ -335,8 +344,8 @@ class IoUringBackend final : public Backend {
     if (cqe.res < 0 || watch.changed) return;
     const Interest what = FromPoll(static_cast<std::uint32_t>(cqe.res));
     if (what == 0) return;
-    ready->PushReserved({fd, watch.generation,
-                         static_cast<Interest>(what | kInterestEdge)});
+    ready->PushReserved(
+        {fd, watch.generation, static_cast<Interest>(what | kInterestEdge)});
   }
 
   const bool precise_;

@@ -50,9 +50,9 @@ int Ring::Open(std::uint32_t submissions, std::uint32_t completions) {
 }
 
 int Ring::Map(const Params& params) {
-  rings_size_ = std::max(
-      params.sq_off.array + params.sq_entries * sizeof(std::uint32_t),
-      params.cq_off.cqes + params.cq_entries * sizeof(Cqe));
+  rings_size_ =
+      std::max(params.sq_off.array + params.sq_entries * sizeof(std::uint32_t),
+               params.cq_off.cqes + params.cq_entries * sizeof(Cqe));
   sqes_size_ = params.sq_entries * sizeof(Sqe);
   rings_ = MapShared(rings_size_, fd_, kOffSqRing);
   if (rings_ == nullptr) return errno;

@@ -21,10 +21,11 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring() { Close(); }
 
-  // 0, or an errno value: ENOSYS, EPERM (policy), ENOMEM (also the memlock
-  // limit of kernels before 5.12), EMFILE, ENFILE; EOPNOTSUPP when the kernel
-  // is older than 5.13, which has not all that is needed. Sizes are rounded
-  // up to powers of two and cut to what the kernel allows.
+  // 0, or an errno value: ENOSYS, EPERM (policy), ENOMEM (also the limit of
+  // locked memory, which is for all rings of a user), EMFILE, ENFILE;
+  // EOPNOTSUPP when the kernel is older than 5.13, which has not all that is
+  // needed. Sizes are rounded up to powers of two and cut to what the kernel
+  // allows.
   int Open(std::uint32_t submissions, std::uint32_t completions);
 
   // Unmaps and closes, and asks the kernel for nothing: that is all that may
@@ -59,9 +60,7 @@ class Ring {
   bool Overflowed() const;
 
   // A successful request may be told to leave no completion.
-  bool can_skip_success() const {
-    return (features_ & kFeatureCqeSkip) != 0;
-  }
+  bool can_skip_success() const { return (features_ & kFeatureCqeSkip) != 0; }
   std::uint32_t setup_flags() const { return setup_flags_; }
   std::uint32_t submissions() const { return sq_entries_; }
   std::uint32_t completions() const { return cq_entries_; }
@@ -71,8 +70,8 @@ class Ring {
 
   int Map(const Params& params);
   std::uint32_t* At(std::uint32_t offset) const {
-    return reinterpret_cast<std::uint32_t*>(
-        static_cast<char*>(rings_) + offset);
+    return reinterpret_cast<std::uint32_t*>(static_cast<char*>(rings_) +
+                                            offset);
   }
 
   int fd_ = -1;

@@ -79,7 +79,7 @@ inline constexpr std::uint32_t kSetupDeferTaskrun = 1u << 13;  // 6.1
 // Params::features.
 inline constexpr std::uint32_t kFeatureSingleMmap = 1u << 0;
 inline constexpr std::uint32_t kFeatureNoDrop = 1u << 1;
-inline constexpr std::uint32_t kFeatureExtArg = 1u << 8;    // 5.11
+inline constexpr std::uint32_t kFeatureExtArg = 1u << 8;     // 5.11
 inline constexpr std::uint32_t kFeatureRsrcTags = 1u << 10;  // 5.13
 inline constexpr std::uint32_t kFeatureCqeSkip = 1u << 11;   // 5.17
 

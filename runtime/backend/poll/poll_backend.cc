@@ -152,7 +152,7 @@ class PollBackend final : public Backend {
   Doorbell doorbell_;
   // What follows is guarded by mutex_ in a shared base.
   std::mutex mutex_;
-  PodVector<pollfd> set_;  // the doorbell first
+  PodVector<pollfd> set_;    // the doorbell first
   PodVector<Place> places_;  // by descriptor
   std::uint64_t updates_ = 0;
   bool changed_ = true;   // since copy_ was made

@@ -91,9 +91,9 @@ class SelectBackend final : public Backend {
     waiting_ = shared_;
     if (shared_) lock.unlock();
     timespec limit;
-    const int n = pselect(highest + 1, found_readers_.system(),
-                          found_writers_.system(), nullptr,
-                          WaitLimit(timeout_ns, precise_, &limit), nullptr);
+    const int n =
+        pselect(highest + 1, found_readers_.system(), found_writers_.system(),
+                nullptr, WaitLimit(timeout_ns, precise_, &limit), nullptr);
     const int error = n < 0 ? errno : 0;
     if (shared_) lock.lock();
     waiting_ = false;
@@ -131,9 +131,8 @@ class SelectBackend final : public Backend {
     if (static_cast<std::size_t>(fd) < watches_.size()) return true;
     // By doubling: the owner's copies follow in Wait(). In an owned base they
     // are made here, so that the wait cannot fail.
-    const std::size_t words =
-        std::max(WordsFor(fd), std::min(readers_.words() * 2,
-                                        readers_.words() + 1024));
+    const std::size_t words = std::max(
+        WordsFor(fd), std::min(readers_.words() * 2, readers_.words() + 1024));
     if (!shared_ &&
         !(found_readers_.Grow(words) && found_writers_.Grow(words))) {
       return false;

@@ -270,9 +270,8 @@ TEST(TimerQueueTest, AgainstAModel) {
         }
         break;
       case 6:
-        ASSERT_EQ(queue.Earliest(), model.empty()
-                                        ? TimerQueue::kNever
-                                        : model.begin()->first.first);
+        ASSERT_EQ(queue.Earliest(), model.empty() ? TimerQueue::kNever
+                                                  : model.begin()->first.first);
         break;
       default: {
         now += static_cast<std::int64_t>(random() % 20);
