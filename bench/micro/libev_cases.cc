@@ -32,9 +32,7 @@ class EvLoop {
   EvLoop(const EvLoop&) = delete;
   EvLoop& operator=(const EvLoop&) = delete;
 
-  struct ev_loop* get() const {
-    return loop_;
-  }
+  struct ev_loop* get() const { return loop_; }
 
   template <typename Work>
   double Time(Work work) {
