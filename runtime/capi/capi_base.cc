@@ -21,10 +21,9 @@ namespace {
 
 // The 1.x convention: no base means the current one.
 EventBase* OrCurrent(struct event_base* base) {
-  return EventBase::From(
-      base != nullptr
-          ? base
-          : percore::State().current_base.load(std::memory_order_acquire));
+  return EventBase::From(base != nullptr ? base
+                                         : percore::State().current_base.load(
+                                               std::memory_order_acquire));
 }
 
 }  // namespace
@@ -115,8 +114,8 @@ const char** event_get_supported_methods(void) {
   for (auto* kind = percore::BackendKinds(); kind->name != nullptr; ++kind) {
     if (percore::IsListed(*kind)) ++n;
   }
-  auto** names = static_cast<const char**>(
-      percore::MemCalloc(n + 1, sizeof(const char*)));
+  auto** names =
+      static_cast<const char**>(percore::MemCalloc(n + 1, sizeof(const char*)));
   if (names == nullptr) return nullptr;
   n = 0;
   for (auto* kind = percore::BackendKinds(); kind->name != nullptr; ++kind) {

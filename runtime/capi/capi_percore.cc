@@ -17,8 +17,7 @@ int percore_post(struct event_base* base, void (*fn)(void*), void* arg) {
       percore::Message([fn, arg] { fn(arg); })));
 }
 
-int percore_base_get_stats(struct event_base* base,
-                           struct percore_stats* out) {
+int percore_base_get_stats(struct event_base* base, struct percore_stats* out) {
   if (out->size < sizeof(struct percore_stats)) {
     errno = EINVAL;
     return -1;

@@ -76,8 +76,8 @@ int percore_runtime_post(struct percore_runtime* runtime, int core,
   if (core < 0 || core >= runtime->core->cores()) {
     return percore::ToPostResult(percore::SendResult::kClosed);
   }
-  return percore::ToPostResult(runtime->core->Post(
-      core, percore::Message([fn, arg] { fn(arg); })));
+  return percore::ToPostResult(
+      runtime->core->Post(core, percore::Message([fn, arg] { fn(arg); })));
 }
 
 int percore_runtime_current_core(const struct percore_runtime* runtime) {

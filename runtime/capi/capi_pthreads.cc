@@ -13,8 +13,8 @@ namespace {
 bool priority_inheritance = false;
 
 void* NewLock(unsigned type) {
-  auto* mutex = static_cast<pthread_mutex_t*>(
-      percore::MemAlloc(sizeof(pthread_mutex_t)));
+  auto* mutex =
+      static_cast<pthread_mutex_t*>(percore::MemAlloc(sizeof(pthread_mutex_t)));
   if (mutex == nullptr) return nullptr;
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
@@ -46,13 +46,11 @@ int ReleaseLock(unsigned, void* lock) {
   return pthread_mutex_unlock(static_cast<pthread_mutex_t*>(lock));
 }
 
-unsigned long ThreadId() {
-  return static_cast<unsigned long>(pthread_self());
-}
+unsigned long ThreadId() { return static_cast<unsigned long>(pthread_self()); }
 
 void* NewCondition(unsigned) {
-  auto* condition = static_cast<pthread_cond_t*>(
-      percore::MemAlloc(sizeof(pthread_cond_t)));
+  auto* condition =
+      static_cast<pthread_cond_t*>(percore::MemAlloc(sizeof(pthread_cond_t)));
   if (condition == nullptr) return nullptr;
   if (pthread_cond_init(condition, nullptr) == 0) return condition;
   percore::MemFree(condition);
@@ -97,9 +95,12 @@ int evthread_use_pthreads_with_flags(int flags) {
   // another copy of this code knows.
   if (percore::State().locks_are_pthreads) return 0;
   priority_inheritance = (flags & EVTHREAD_PTHREAD_PRIO_INHERIT) != 0;
-  const struct evthread_lock_callbacks locks = {
-      EVTHREAD_LOCK_API_VERSION, EVTHREAD_LOCKTYPE_RECURSIVE, &NewLock,
-      &FreeLock, &TakeLock, &ReleaseLock};
+  const struct evthread_lock_callbacks locks = {EVTHREAD_LOCK_API_VERSION,
+                                                EVTHREAD_LOCKTYPE_RECURSIVE,
+                                                &NewLock,
+                                                &FreeLock,
+                                                &TakeLock,
+                                                &ReleaseLock};
   const struct evthread_condition_callbacks conditions = {
       EVTHREAD_CONDITION_API_VERSION, &NewCondition, &FreeCondition,
       &SignalCondition, &WaitCondition};

@@ -33,13 +33,14 @@ void CheckNotTooLate(const char* call) {
 extern "C" {
 
 int evthread_set_lock_callbacks(const struct evthread_lock_callbacks* cbs) {
-  LockFunctions& target = State().lock_debugging ? State().undebugged_locks
-                                                 : State().locks;
+  LockFunctions& target =
+      State().lock_debugging ? State().undebugged_locks : State().locks;
   CheckNotTooLate("evthread");
   if (cbs == nullptr) {
     if (target.alloc != nullptr) {
-      percore::LogWarnx("Trying to disable lock functions after they have "
-                        "been set up will probaby not work.");
+      percore::LogWarnx(
+          "Trying to disable lock functions after they have "
+          "been set up will probaby not work.");
     }
     target = LockFunctions{};
     State().locks_are_pthreads = false;
@@ -55,8 +56,9 @@ int evthread_set_lock_callbacks(const struct evthread_lock_callbacks* cbs) {
         target.lock == wanted.lock && target.unlock == wanted.unlock) {
       return 0;
     }
-    percore::LogWarnx("Can't change lock callbacks once they have been "
-                      "initialized.");
+    percore::LogWarnx(
+        "Can't change lock callbacks once they have been "
+        "initialized.");
     return -1;
   }
   if (wanted.alloc == nullptr || wanted.free == nullptr ||
@@ -75,8 +77,9 @@ int evthread_set_condition_callbacks(
   CheckNotTooLate("evthread condition");
   if (cbs == nullptr) {
     if (target.alloc != nullptr) {
-      percore::LogWarnx("Trying to disable condition functions after they "
-                        "have been set up will probaby not work.");
+      percore::LogWarnx(
+          "Trying to disable condition functions after they "
+          "have been set up will probaby not work.");
     }
     target = ConditionFunctions{};
     if (State().lock_debugging) State().conditions = ConditionFunctions{};
@@ -90,8 +93,9 @@ int evthread_set_condition_callbacks(
         target.signal == wanted.signal && target.wait == wanted.wait) {
       return 0;
     }
-    percore::LogWarnx("Can't change condition callbacks once they have been "
-                      "initialized.");
+    percore::LogWarnx(
+        "Can't change condition callbacks once they have been "
+        "initialized.");
     return -1;
   }
   if (wanted.alloc != nullptr && wanted.free != nullptr &&

@@ -70,9 +70,9 @@ class CallCounter {
 
 class CallBase : public ControlNode {
  public:
-  Mailbox* caller = nullptr;        // of the runtime, which outlives this
-  CallCounter* counter = nullptr;   // null: nobody counts
-  TaskContext* lender = nullptr;    // set while something is lent
+  Mailbox* caller = nullptr;       // of the runtime, which outlives this
+  CallCounter* counter = nullptr;  // null: nobody counts
+  TaskContext* lender = nullptr;   // set while something is lent
   std::coroutine_handle<> waiter;
   bool arrived = false;
   bool detached = false;

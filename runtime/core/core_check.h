@@ -36,8 +36,7 @@ inline void CheckOnCore(const RuntimeCore* runtime, int core, const char* call,
 }  // namespace percore
 
 #ifdef NDEBUG
-#define PERCORE_DCHECK_ON_CORE(runtime, core, call, object) \
-  static_cast<void>(0)
+#define PERCORE_DCHECK_ON_CORE(runtime, core, call, object) static_cast<void>(0)
 #else
 #define PERCORE_DCHECK_ON_CORE(runtime, core, call, object) \
   ::percore::CheckOnCore(runtime, core, call, object)

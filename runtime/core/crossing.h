@@ -54,8 +54,8 @@ struct IsBorrowed<Borrowed<T>> : std::true_type {};
 // Points into memory that somebody else owns.
 template <typename T>
 struct PointsElsewhere
-    : std::bool_constant<std::is_pointer_v<T> && !std::is_function_v<
-                             std::remove_pointer_t<T>>> {};
+    : std::bool_constant<std::is_pointer_v<T> &&
+                         !std::is_function_v<std::remove_pointer_t<T>>> {};
 template <typename C, typename Traits>
 struct PointsElsewhere<std::basic_string_view<C, Traits>> : std::true_type {};
 template <typename T, std::size_t N>
@@ -74,9 +74,8 @@ struct PointsElsewhere<std::pair<A, B>>
                          PointsElsewhere<B>::value> {};
 template <typename... Ts>
 struct PointsElsewhere<std::tuple<Ts...>>
-    : std::bool_constant<((std::is_reference_v<Ts> ||
-                           PointsElsewhere<Ts>::value) ||
-                          ...)> {};
+    : std::bool_constant<(
+          (std::is_reference_v<Ts> || PointsElsewhere<Ts>::value) || ...)> {};
 template <typename... Ts>
 struct PointsElsewhere<std::variant<Ts...>>
     : std::bool_constant<(PointsElsewhere<Ts>::value || ...)> {};
@@ -95,10 +94,9 @@ decltype(auto) Unwrap(T& value) {
 // May be passed to another core, after decay. std::decay turns an array into
 // a pointer, so a string literal does not cross: pass std::string.
 template <typename T>
-concept CrossesCores =
-    std::move_constructible<std::decay_t<T>> &&
-    (crossing::IsBorrowed<std::decay_t<T>>::value ||
-     !crossing::PointsElsewhere<std::decay_t<T>>::value);
+concept CrossesCores = std::move_constructible<std::decay_t<T>> &&
+                       (crossing::IsBorrowed<std::decay_t<T>>::value ||
+                        !crossing::PointsElsewhere<std::decay_t<T>>::value);
 
 // May be a result: a value, and nothing lent.
 template <typename T>

@@ -29,9 +29,9 @@ std::uint64_t KeyHash(const K& key) {
 
 // 0 to cores - 1, evenly.
 inline int CoreOfHash(std::uint64_t hash, int cores) {
-  return static_cast<int>((static_cast<unsigned __int128>(hash) *
-                           static_cast<unsigned>(cores)) >>
-                          64);
+  return static_cast<int>(
+      (static_cast<unsigned __int128>(hash) * static_cast<unsigned>(cores)) >>
+      64);
 }
 
 }  // namespace percore

@@ -54,8 +54,8 @@ struct Payload {
 };
 
 template <typename T, typename F, typename... Args>
-using ResultOf = decltype(std::declval<Payload<F, Args...>&>().Invoke(
-    std::declval<T&>()));
+using ResultOf =
+    decltype(std::declval<Payload<F, Args...>&>().Invoke(std::declval<T&>()));
 
 template <typename Target, typename F, typename... Args>
 class Request final
@@ -86,8 +86,7 @@ class Request final
     ~Envelope() {
       if (request == nullptr || request->kept_) return;
       request->payload_.reset();
-      request->answer.emplace(
-          absl::UnavailableError("the core has stopped"));
+      request->answer.emplace(absl::UnavailableError("the core has stopped"));
       request->ReplyByNode();
     }
   };
@@ -177,17 +176,16 @@ class [[nodiscard]] ObjectCall {
   static_assert((CrossesCores<Args> && ...),
                 "a view, pointer or reference does not cross cores: pass a "
                 "value, or Borrow() what outlives the call");
-  static_assert(ReturnsAcrossCores<R> &&
-                    ReturnsAcrossCores<decltype(
-                        call_internal::Call<Answer>::answer)>,
-                "a result that points into the callee's memory does not cross "
-                "cores: return a value");
-  static constexpr bool kLends =
-      (crossing::IsBorrowed<Args>::value || ...);
+  static_assert(
+      ReturnsAcrossCores<R> &&
+          ReturnsAcrossCores<decltype(call_internal::Call<Answer>::answer)>,
+      "a result that points into the callee's memory does not cross "
+      "cores: return a value");
+  static constexpr bool kLends = (crossing::IsBorrowed<Args>::value || ...);
 
   // `source` may be null: nobody counts.
-  ObjectCall(RuntimeCore* runtime, int core, Target* target,
-             CallSource* source, F function, Args... arguments)
+  ObjectCall(RuntimeCore* runtime, int core, Target* target, CallSource* source,
+             F function, Args... arguments)
       : runtime_(runtime),
         core_(core),
         target_(target),

@@ -87,7 +87,9 @@ class Runtime {
   }
 
   // The core that the caller is on, or -1. Any thread.
-  int CurrentCore() const { return core_ == nullptr ? -1 : core_->CurrentCore(); }
+  int CurrentCore() const {
+    return core_ == nullptr ? -1 : core_->CurrentCore();
+  }
 
   // The loop of a core. Its owner-only methods belong to that core.
   EventBase* base(int core) { return core_->base(core); }

@@ -92,8 +92,8 @@ int RuntimeCore::Init() {
   for (int i = 0; i < n; ++i) {
     auto core = std::make_unique<Core>();
     core->index = i;
-    core->cpu = topology.cpus[static_cast<std::size_t>(i) %
-                              topology.cpus.size()];
+    core->cpu =
+        topology.cpus[static_cast<std::size_t>(i) % topology.cpus.size()];
     if (options_.shuffle_seed != 0) {
       config.shuffle_seed = options_.shuffle_seed + static_cast<unsigned>(i);
     }
@@ -252,9 +252,9 @@ bool RuntimeCore::OnEveryCore(
     if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
   std::unique_lock lock(countdown->mutex);
-  return countdown->changed.wait_for(
-      lock, std::chrono::nanoseconds(deadline_ns),
-      [&] { return countdown->left == 0; });
+  return countdown->changed.wait_for(lock,
+                                     std::chrono::nanoseconds(deadline_ns),
+                                     [&] { return countdown->left == 0; });
 }
 
 void RuntimeCore::EndTasks() {
@@ -314,8 +314,8 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     services = services_;
     services_.clear();
   }
-  const auto until = std::chrono::steady_clock::now() +
-                     std::chrono::nanoseconds(deadline_ns);
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(deadline_ns);
   bool quiet = true;
   for (Service* service : services) {
     const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(

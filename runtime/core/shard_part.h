@@ -133,7 +133,7 @@ class ShardPart : public CallSource {
   bool closing_ = false;
   bool object_busy_ = false;
   int open_fences_ = 0;
-  std::uint64_t calls_ = 0;             // sent and not yet answered
+  std::uint64_t calls_ = 0;              // sent and not yet answered
   std::vector<std::uint64_t> sent_;      // to each core
   std::vector<std::uint64_t> received_;  // from each core
   std::vector<Fence*> fences_;           // of each core, waiting for its mail

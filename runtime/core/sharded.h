@@ -51,9 +51,8 @@ struct Shard {
 
 // T can be asked to finish what it has under way.
 template <typename T>
-concept Quiesces = requires(T& t, std::function<void()> done) {
-  t.Quiesce(std::move(done));
-};
+concept Quiesces =
+    requires(T& t, std::function<void()> done) { t.Quiesce(std::move(done)); };
 
 template <typename T>
 class Sharded final : public Service {
@@ -285,7 +284,9 @@ class Sharded final : public Service {
   }
 
  private:
-  Slot& slot(int core) { return *slots_->parts[static_cast<std::size_t>(core)]; }
+  Slot& slot(int core) {
+    return *slots_->parts[static_cast<std::size_t>(core)];
+  }
 
   CallSource* Source() {
     const int here = runtime_->CurrentCore();

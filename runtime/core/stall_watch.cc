@@ -36,10 +36,10 @@ std::string NameOf(const void* address) {
     if (info.dli_sname != nullptr) return info.dli_sname;
     if (info.dli_fname != nullptr) {
       char text[512];
-      std::snprintf(text, sizeof(text), "%s+0x%zx", info.dli_fname,
-                    static_cast<std::size_t>(
-                        static_cast<const char*>(address) -
-                        static_cast<const char*>(info.dli_fbase)));
+      std::snprintf(
+          text, sizeof(text), "%s+0x%zx", info.dli_fname,
+          static_cast<std::size_t>(static_cast<const char*>(address) -
+                                   static_cast<const char*>(info.dli_fbase)));
       return text;
     }
   }
@@ -109,8 +109,7 @@ bool RuntimeCore::LookForStalls(std::vector<std::uint64_t>* reported) {
   bool busy = false;
   for (auto& core : cores_) {
     LoopProgress* progress = core->base->progress();
-    const std::uint64_t began =
-        progress->began.load(std::memory_order_seq_cst);
+    const std::uint64_t began = progress->began.load(std::memory_order_seq_cst);
     if (began == 0) continue;
     busy = true;
     const std::size_t i = Index(core->index);

@@ -185,8 +185,7 @@ class [[nodiscard]] Task {
 
  private:
   friend promise_type;
-  explicit Task(std::coroutine_handle<promise_type> handle)
-      : handle_(handle) {}
+  explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
 
   std::coroutine_handle<promise_type> handle_;
 };

@@ -23,9 +23,8 @@ struct Topology {
 };
 
 // Reads the system. `proc_self_cgroup` and `cgroup_root` are for tests.
-Topology ReadTopology(
-    const std::string& proc_self_cgroup = "/proc/self/cgroup",
-    const std::string& cgroup_root = "/sys/fs/cgroup");
+Topology ReadTopology(const std::string& proc_self_cgroup = "/proc/self/cgroup",
+                      const std::string& cgroup_root = "/sys/fs/cgroup");
 
 }  // namespace percore
 

@@ -36,10 +36,10 @@ extern "C" {
 /* The BSD queue heads and links, where the system has not defined them. */
 #ifndef TAILQ_ENTRY
 #define PERCORE_DEFINED_TAILQ_ENTRY_
-#define TAILQ_ENTRY(type)     \
-  struct {                    \
-    struct type *tqe_next;    \
-    struct type **tqe_prev;   \
+#define TAILQ_ENTRY(type)   \
+  struct {                  \
+    struct type *tqe_next;  \
+    struct type **tqe_prev; \
   }
 #endif
 #ifndef TAILQ_HEAD
@@ -52,10 +52,10 @@ extern "C" {
 #endif
 #ifndef LIST_ENTRY
 #define PERCORE_DEFINED_LIST_ENTRY_
-#define LIST_ENTRY(type)    \
-  struct {                  \
-    struct type *le_next;   \
-    struct type **le_prev;  \
+#define LIST_ENTRY(type)   \
+  struct {                 \
+    struct type *le_next;  \
+    struct type **le_prev; \
   }
 #endif
 #ifndef LIST_HEAD
@@ -116,7 +116,7 @@ struct event {
     } ev_signal;
     struct {
       LIST_ENTRY(event) unused_;
-      ev_int64_t interval_; /* of a persistent timeout, nanoseconds */
+      ev_int64_t interval_;     /* of a persistent timeout, nanoseconds */
       struct event *mail_next_; /* link of the activation lane */
     } ev_percore_;
   } ev_;

@@ -17,9 +17,7 @@ void BeforeClose(int fd) {
 
 }  // namespace
 
-void InstallCloseObserver() {
-  SetCloseObserver(&BeforeClose);
-}
+void InstallCloseObserver() { SetCloseObserver(&BeforeClose); }
 
 RunningLoops::RunningLoops(EventBase* base) : base_(base), outer_(innermost) {
   innermost = this;

@@ -29,8 +29,7 @@ bool DisabledByEnvironment(const char* method) {
   char name[64] = "EVENT_NO";
   std::size_t n = std::strlen(name);
   for (const char* p = method; *p != '\0' && n + 1 < sizeof(name); ++p) {
-    name[n++] = static_cast<char>(
-        std::toupper(static_cast<unsigned char>(*p)));
+    name[n++] = static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
   }
   name[n] = '\0';
   return Environment(name) != nullptr;
@@ -112,8 +111,7 @@ bool EventBase::Init(const BaseConfig& config) {
       flags_ |= EVENT_BASE_FLAG_USE_SIGNALFD;
     }
   }
-  if (!config.owned && !(flags_ & EVENT_BASE_FLAG_NOLOCK) &&
-      !lock_.Create()) {
+  if (!config.owned && !(flags_ & EVENT_BASE_FLAG_NOLOCK) && !lock_.Create()) {
     LogWarn("event_base_new: no memory for the lock");
     return false;
   }
@@ -218,8 +216,8 @@ void EventBase::Free(bool run_finalizers) {
       while (first != nullptr) Disown(first);
     }
     while (event* ev = timers_.PopDue(INT64_MAX)) {
-      ev->ev_evcallback.evcb_flags = static_cast<short>(
-          ev->ev_evcallback.evcb_flags & ~EVLIST_TIMEOUT);
+      ev->ev_evcallback.evcb_flags =
+          static_cast<short>(ev->ev_evcallback.evcb_flags & ~EVLIST_TIMEOUT);
       Disown(ev);
     }
     DropActive(run_finalizers);
@@ -349,7 +347,8 @@ void EventBase::FlushFd(int fd) {
   fds_.FlushFd(backend_, fd);
 }
 
-// --- Watchers -----------------------------------------------------------------
+// --- Watchers
+// -----------------------------------------------------------------
 
 namespace {
 

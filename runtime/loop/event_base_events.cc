@@ -60,8 +60,9 @@ int EventBase::Assign(event* ev, EventBase* base, evutil_socket_t fd,
 
   if (events & EV_SIGNAL) {
     if (events & kIoEvents) {
-      LogWarnx("event_assign: EV_SIGNAL is not compatible with EV_READ, "
-               "EV_WRITE or EV_CLOSED");
+      LogWarnx(
+          "event_assign: EV_SIGNAL is not compatible with EV_READ, "
+          "EV_WRITE or EV_CLOSED");
       return -1;
     }
     ev->ev_evcallback.evcb_closure = kClosureSignal;

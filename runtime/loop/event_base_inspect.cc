@@ -110,18 +110,17 @@ void EventBase::Dump(std::FILE* out) {
   const auto active = [out](event_callback* cb, const char* later) {
     if (!IsEvent(cb)) return;
     event* ev = EventOf(cb);
-    std::fprintf(out, "  %p [%s %ld, priority=%d]%s%s%s%s%s active%s%s\n",
-                 static_cast<void*>(ev),
-                 (ev->ev_events & EV_SIGNAL) ? "sig" : "fd ",
-                 static_cast<long>(ev->ev_fd),
-                 static_cast<int>(ev->ev_evcallback.evcb_pri),
-                 (ev->ev_res & EV_READ) ? " Read" : "",
-                 (ev->ev_res & EV_WRITE) ? " Write" : "",
-                 (ev->ev_res & EV_CLOSED) ? " EOF" : "",
-                 (ev->ev_res & EV_SIGNAL) ? " Signal" : "",
-                 (ev->ev_res & EV_TIMEOUT) ? " Timeout" : "",
-                 (cb->evcb_flags & EVLIST_INTERNAL) ? " [Internal]" : "",
-                 later);
+    std::fprintf(
+        out, "  %p [%s %ld, priority=%d]%s%s%s%s%s active%s%s\n",
+        static_cast<void*>(ev), (ev->ev_events & EV_SIGNAL) ? "sig" : "fd ",
+        static_cast<long>(ev->ev_fd),
+        static_cast<int>(ev->ev_evcallback.evcb_pri),
+        (ev->ev_res & EV_READ) ? " Read" : "",
+        (ev->ev_res & EV_WRITE) ? " Write" : "",
+        (ev->ev_res & EV_CLOSED) ? " EOF" : "",
+        (ev->ev_res & EV_SIGNAL) ? " Signal" : "",
+        (ev->ev_res & EV_TIMEOUT) ? " Timeout" : "",
+        (cb->evcb_flags & EVLIST_INTERNAL) ? " [Internal]" : "", later);
   };
   for (const ActiveQueue& queue : queues_) {
     for (event_callback* cb = queue.first(); cb != nullptr;

@@ -150,18 +150,23 @@ int EventBase::Loop(int flags) {
   CheckFork();
   lock_.Lock();
   if (running_) {
-    LogWarnx("%s: reentrant invocation. Only one event_base_loop can run on "
-             "each event_base at once.",
-             "event_base_loop");
+    LogWarnx(
+        "%s: reentrant invocation. Only one event_base_loop can run on "
+        "each event_base at once.",
+        "event_base_loop");
     lock_.Unlock();
     return -1;
   }
   running_ = true;
   owner_.store(ExecutorId(), std::memory_order_relaxed);
-  RunningScope scope{&owner_,   &running_,
-                     &time_cached_, &current_,
-                     &running_priority_, &outboxes_,
-                     Outboxes::SetCurrent(&outboxes_), &lock_};
+  RunningScope scope{&owner_,
+                     &running_,
+                     &time_cached_,
+                     &current_,
+                     &running_priority_,
+                     &outboxes_,
+                     Outboxes::SetCurrent(&outboxes_),
+                     &lock_};
   RunningLoops here(this);
   // Control sent before entry is forgotten (semantics 1.1), but a stop stays.
   exit_ = break_ = false;
@@ -305,9 +310,10 @@ void EventBase::ShuffleReady() {
 // The backend reports a registration that cannot be removed by its number.
 void EventBase::RecoverFromLost(int fd) {
   if (stats_.backend_rebuilds == 0) {
-    LogWarnx("%s still reports fd %d, which was closed while a duplicate is "
-             "open; watching everything anew",
-             backend_->name(), fd);
+    LogWarnx(
+        "%s still reports fd %d, which was closed while a duplicate is "
+        "open; watching everything anew",
+        backend_->name(), fd);
   }
   RebuildBackend();
 }
@@ -490,8 +496,7 @@ void EventBase::RunPersistentEvent(event* ev) {
     // semantics 2.4
     const std::int64_t now = NowNs();
     const bool timed_out = (ev->ev_res & EV_TIMEOUT) != 0;
-    std::int64_t next =
-        (timed_out ? TimerQueue::Deadline(ev) : now) + interval;
+    std::int64_t next = (timed_out ? TimerQueue::Deadline(ev) : now) + interval;
     if (next < now) next = now + interval;
     if (timers_.Reserve()) {
       AddDeadline(ev, next);

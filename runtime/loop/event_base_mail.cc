@@ -66,8 +66,7 @@ void EventBase::DrainSignals() {
       if (ev->ev_evcallback.evcb_flags & EVLIST_ACTIVE) {
         // Still queued from before: the counts add up.
         const int sum = ev->ev_.ev_signal.ev_ncalls + calls;
-        ev->ev_.ev_signal.ev_ncalls =
-            static_cast<short>(std::min(sum, 0x7fff));
+        ev->ev_.ev_signal.ev_ncalls = static_cast<short>(std::min(sum, 0x7fff));
       }
       ActivateLocked(ev, EV_SIGNAL, calls);
     }

@@ -42,8 +42,7 @@ int EventBase::WatchSignal(event* ev) {
   ev->ev_.ev_signal.ev_signal_next.le_next = first;
   ev->ev_.ev_signal.ev_signal_next.le_prev = nullptr;
   if (first != nullptr) {
-    first->ev_.ev_signal.ev_signal_next.le_prev =
-        reinterpret_cast<event**>(ev);
+    first->ev_.ev_signal.ev_signal_next.le_prev = reinterpret_cast<event**>(ev);
   }
   first = ev;
   return 0;
@@ -76,7 +75,8 @@ void EventBase::UnwatchSignal(event* ev) {
   }
 }
 
-// --- signalfd -----------------------------------------------------------------
+// --- signalfd
+// -----------------------------------------------------------------
 
 int EventBase::UpdateSignalFd() {
   sigset_t mask;

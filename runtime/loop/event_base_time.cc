@@ -71,9 +71,10 @@ const timeval* EventBase::CommonTimeout(const timeval* duration) {
   }
   const std::size_t index = common_timeouts_.size();
   if (index == kMostCommon) {
-    LogWarnx("event_base_init_common_timeout: Too many common timeouts "
-             "already in use; we only support %d per event_base",
-             static_cast<int>(kMostCommon));
+    LogWarnx(
+        "event_base_init_common_timeout: Too many common timeouts "
+        "already in use; we only support %d per event_base",
+        static_cast<int>(kMostCommon));
     return nullptr;
   }
   if (!common_timeouts_.Reserve(index + 1)) return nullptr;

@@ -58,15 +58,13 @@ int FdTable::Insert(Backend* backend, event* ev, bool check_edges) {
   // Alone on a number whose removal is pending. An edge must be looked at
   // again in any case: what is readable now is news to a new watcher.
   const bool alone = entry.head == nullptr;
-  const bool trusted =
-      !(events & EV_ET) &&
-      ev->ev_.ev_io.ev_io_next.le_prev == Stamp(entry.generation);
+  const bool trusted = !(events & EV_ET) && ev->ev_.ev_io.ev_io_next.le_prev ==
+                                                Stamp(entry.generation);
   Count(&entry, events, +1);
   const Interest wanted = Wanted(entry);
   if (entry.kernel == kInterestNone || (alone && !trusted)) {
     const Interest before = entry.kernel;
-    const int error =
-        Tell(backend, fd, ++entry.generation, before, wanted);
+    const int error = Tell(backend, fd, ++entry.generation, before, wanted);
     if (error != 0) {
       Count(&entry, events, -1);
       entry.kernel = kInterestNone;
@@ -122,8 +120,7 @@ void FdTable::Send(Backend* backend, int fd) {
     entry.kernel = kInterestNone;
     return;
   }
-  const int error =
-      Tell(backend, fd, ++entry.generation, entry.kernel, wanted);
+  const int error = Tell(backend, fd, ++entry.generation, entry.kernel, wanted);
   entry.kernel = error == 0 ? wanted : kInterestNone;
   if (error != 0) {
     errno = error;

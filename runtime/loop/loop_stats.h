@@ -31,26 +31,26 @@ struct Histogram {
 
 struct LoopStats {
   std::uint64_t turns = 0;
-  std::uint64_t callbacks = 0;       // of events and deferred callbacks
+  std::uint64_t callbacks = 0;  // of events and deferred callbacks
   std::uint64_t messages_run = 0;
   std::uint64_t messages_posted = 0;
   std::uint64_t message_batches = 0;
-  std::uint64_t waits = 0;           // turns that announced sleep
-  std::uint64_t wakeups_sent = 0;    // doorbells rung for this loop
+  std::uint64_t waits = 0;             // turns that announced sleep
+  std::uint64_t wakeups_sent = 0;      // doorbells rung for this loop
   std::uint64_t wakeups_received = 0;  // sleeps that ended with mail
   std::uint64_t wakeups_spurious = 0;  // sleeps that ended with nothing at all
   std::uint64_t timers_expired = 0;
-  std::uint64_t stale_reports = 0;   // of registrations that were gone
+  std::uint64_t stale_reports = 0;  // of registrations that were gone
   std::uint64_t backend_rebuilds = 0;
-  std::uint64_t once_failures = 0;   // foreign once-events not watchable
-  std::uint64_t mail_left = 0;       // drains that stopped at their mark
+  std::uint64_t once_failures = 0;  // foreign once-events not watchable
+  std::uint64_t mail_left = 0;      // drains that stopped at their mark
   std::uint64_t overflowed_messages = 0;
   // With timing on, in nanoseconds:
   std::uint64_t busy_ns = 0;
   std::uint64_t waiting_ns = 0;
   Histogram callback_ns;
-  Histogram mail_depth;              // messages found by a drain
-  Histogram mail_delay_ns;           // from posting (sampled) to running
+  Histogram mail_depth;     // messages found by a drain
+  Histogram mail_delay_ns;  // from posting (sampled) to running
 };
 
 // A thread that watches loops for stalls, and sleeps while none has anything

@@ -97,8 +97,8 @@ class alignas(64) Gate {
   // After a sleep that PrepareSleep allowed: disarms, takes the mail flag; true
   // if it was set. Owner.
   bool Awake() {
-    const std::uint32_t old = word_.fetch_and(
-        ~(kArmed | kMail), std::memory_order_acquire);  // [G1]
+    const std::uint32_t old =
+        word_.fetch_and(~(kArmed | kMail), std::memory_order_acquire);  // [G1]
     return (old & kMail) != 0;
   }
 

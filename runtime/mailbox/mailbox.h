@@ -33,8 +33,8 @@ namespace percore {
 // What became of a message.
 enum class SendResult {
   kOk,
-  kFull,      // the mailbox is bounded and at its bound
-  kClosed,    // its loop is gone, or going: see Send
+  kFull,    // the mailbox is bounded and at its bound
+  kClosed,  // its loop is gone, or going: see Send
   kNoMemory,
 };
 
@@ -146,9 +146,7 @@ class Mailbox {
     return overflowed_.load(std::memory_order_relaxed);
   }
   // Times a doorbell was rung for this mailbox, so far.
-  std::uint64_t rings() const {
-    return rings_.load(std::memory_order_relaxed);
-  }
+  std::uint64_t rings() const { return rings_.load(std::memory_order_relaxed); }
 
   // Wakes the owner if it sleeps, as if there were mail. Any thread.
   void Nudge() { Announce(); }

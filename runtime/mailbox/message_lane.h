@@ -49,8 +49,8 @@ class MessageLane {
     }
     std::atomic<bool> taken_{false};
     std::atomic<bool> constructed_{false};
-    alignas(Queue::producer_token_t) unsigned char
-        storage_[sizeof(Queue::producer_token_t)];
+    alignas(Queue::producer_token_t) unsigned char storage_[sizeof(
+        Queue::producer_token_t)];
   };
 
   MessageLane() : queue_(0) {}

@@ -50,9 +50,9 @@ DebugTable* Table() {
 
 [[noreturn]] void Complain(const char* call, const char* what,
                            const event* ev) {
-  LogErrx(kFatalInternal, "%s: %s %p (events: 0x%x, fd: %d, flags: 0x%x)", call, what,
-          static_cast<const void*>(ev), static_cast<unsigned>(ev->ev_events),
-          static_cast<int>(ev->ev_fd),
+  LogErrx(kFatalInternal, "%s: %s %p (events: 0x%x, fd: %d, flags: 0x%x)", call,
+          what, static_cast<const void*>(ev),
+          static_cast<unsigned>(ev->ev_events), static_cast<int>(ev->ev_fd),
           static_cast<unsigned>(ev->ev_evcallback.evcb_flags));
 }
 

@@ -12,7 +12,12 @@
 
 namespace percore {
 
-enum class LogSeverity : int { kDebug = 0, kMessage = 1, kWarn = 2, kError = 3 };
+enum class LogSeverity : int {
+  kDebug = 0,
+  kMessage = 1,
+  kWarn = 2,
+  kError = 3
+};
 
 // The code given to a fatal callback when an assertion fails.
 inline constexpr int kFatalInternal = static_cast<int>(0xdeaddeadu);
@@ -51,11 +56,10 @@ std::uint64_t BugCount();
 }  // namespace percore
 
 // Holds always, checked always. Never on input from outside.
-#define PERCORE_CHECK(condition)                                         \
-  (__builtin_expect(static_cast<bool>(condition), 1)                     \
-       ? static_cast<void>(0)                                            \
-       : ::percore::AssertionFailed(__FILE__, __LINE__, #condition,      \
-                                    __func__))
+#define PERCORE_CHECK(condition)                     \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
+       : ::percore::AssertionFailed(__FILE__, __LINE__, #condition, __func__))
 
 #ifdef NDEBUG
 #define PERCORE_DCHECK(condition) \

@@ -34,8 +34,8 @@ EVENT2_EXPORT_SYMBOL int percore_config_set_method(struct event_config *cfg,
 /* What became of a posted function. */
 enum percore_post_result {
   PERCORE_POSTED = 0,
-  PERCORE_FULL = -1,      /* the mailbox is bounded and at its bound */
-  PERCORE_CLOSED = -2,    /* the base is being freed or its runtime stopped */
+  PERCORE_FULL = -1,   /* the mailbox is bounded and at its bound */
+  PERCORE_CLOSED = -2, /* the base is being freed or its runtime stopped */
   PERCORE_NO_MEMORY = -3
 };
 

@@ -96,8 +96,8 @@ struct ProcessState {
 
 // The object itself. Default visibility although we compile with hidden.
 extern "C" {
-__attribute__((visibility("default"))) inline constinit percore::ProcessState
-    percore_state{};
+__attribute__((visibility(
+    "default"))) inline constinit percore::ProcessState percore_state{};
 }
 
 namespace percore {

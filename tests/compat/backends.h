@@ -133,9 +133,9 @@ class BackendTest : public testing::TestWithParam<Setup> {
       GTEST_SKIP() << "SKIP: needs io_uring in the kernel";
     }
     ASSERT_NE(base_, nullptr) << GetParam().Name();
-    ASSERT_EQ(std::string(event_base_get_method(base())).rfind(
-                  GetParam().method, 0),
-              0u);
+    ASSERT_EQ(
+        std::string(event_base_get_method(base())).rfind(GetParam().method, 0),
+        0u);
   }
 
   event_base* base() const { return base_.get(); }
@@ -145,9 +145,7 @@ class BackendTest : public testing::TestWithParam<Setup> {
     return (GetParam().flags & EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) != 0;
   }
   // One turn that does not wait.
-  int Turn() {
-    return event_base_loop(base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-  }
+  int Turn() { return event_base_loop(base(), EVLOOP_ONCE | EVLOOP_NONBLOCK); }
 
   BasePtr base_;
 };
@@ -161,9 +159,7 @@ class LoopTest : public testing::Test {
   }
 
   event_base* base() const { return base_.get(); }
-  int Turn() {
-    return event_base_loop(base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-  }
+  int Turn() { return event_base_loop(base(), EVLOOP_ONCE | EVLOOP_NONBLOCK); }
 
   BasePtr base_;
 };

@@ -64,8 +64,7 @@ TEST_P(ClosedEventTest, WithUnreadData) {
 // semantics 1.9: watched together with reading.
 TEST_P(ClosedEventTest, WithRead) {
   SocketPair pair;
-  Probe both(base(), &journal_, "b", pair[0],
-             EV_READ | EV_CLOSED | EV_PERSIST);
+  Probe both(base(), &journal_, "b", pair[0], EV_READ | EV_CLOSED | EV_PERSIST);
   both.Add();
   pair.Send(1);
   Turn();
@@ -105,8 +104,7 @@ TEST_P(ClosedEventTest, EdgeTriggered) {
     GTEST_SKIP() << "the backend has no edges";
   }
   SocketPair pair;
-  Probe closed(base(), &journal_, "c", pair[0],
-               EV_CLOSED | EV_PERSIST | EV_ET);
+  Probe closed(base(), &journal_, "c", pair[0], EV_CLOSED | EV_PERSIST | EV_ET);
   closed.Add();
   shutdown(pair[1], SHUT_WR);
   Turn();

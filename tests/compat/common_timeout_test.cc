@@ -217,13 +217,12 @@ TEST_P(CommonTimeoutTest, RemoveTimer) {
 TEST_P(CommonTimeoutTest, Once) {
   const timeval* common = Common(Ms(1));
   int calls = 0;
-  EXPECT_EQ(event_base_once(
-                base(), -1, EV_TIMEOUT,
-                [](evutil_socket_t, short, void* arg) {
-                  ++*static_cast<int*>(arg);
-                },
-                &calls, common),
-            0);
+  EXPECT_EQ(
+      event_base_once(
+          base(), -1, EV_TIMEOUT,
+          [](evutil_socket_t, short, void* arg) { ++*static_cast<int*>(arg); },
+          &calls, common),
+      0);
   EXPECT_EQ(event_base_dispatch(base()), 1);
   EXPECT_EQ(calls, 1);
 }

@@ -51,11 +51,9 @@ TEST(ConfigTest, AvoidMethods) {
   EXPECT_EQ(event_config_avoid_method(cfg.get(), "epoll"), 0);
   EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "poll");
   EXPECT_EQ(event_config_avoid_method(cfg.get(), "poll"), 0);
-  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))),
-            "select");
+  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "select");
   EXPECT_EQ(event_config_avoid_method(cfg.get(), "no such method"), 0);
-  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))),
-            "select");
+  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "select");
 }
 
 // semantics 6: all avoided: NULL with a warning.
@@ -108,16 +106,14 @@ TEST(ConfigTest, Features) {
 TEST(ConfigTest, RequiredFeatures) {
   ConfigPtr cfg(event_config_new());
   EXPECT_EQ(event_config_require_features(cfg.get(), EV_FEATURE_ET), 0);
-  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))),
-            "epoll");
+  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "epoll");
   // The later call replaces the earlier.
   EXPECT_EQ(event_config_require_features(cfg.get(), EV_FEATURE_FDS), 0);
   EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "poll");
   EXPECT_EQ(event_config_require_features(
                 cfg.get(), EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE),
             0);
-  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))),
-            "epoll");
+  EXPECT_EQ(MethodOf(BasePtr(event_base_new_with_config(cfg.get()))), "epoll");
 }
 
 // semantics 6: no backend has all of them.
@@ -159,11 +155,10 @@ TEST(ConfigTest, CpusHint) {
 // api event_config_set_flag: bits are added.
 TEST(ConfigTest, FlagsAdd) {
   ConfigPtr cfg(event_config_new());
-  EXPECT_EQ(event_config_set_flag(cfg.get(),
-                                  EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST),
-            0);
-  EXPECT_EQ(event_config_set_flag(cfg.get(), EVENT_BASE_FLAG_PRECISE_TIMER),
-            0);
+  EXPECT_EQ(
+      event_config_set_flag(cfg.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST),
+      0);
+  EXPECT_EQ(event_config_set_flag(cfg.get(), EVENT_BASE_FLAG_PRECISE_TIMER), 0);
   BasePtr base(event_base_new_with_config(cfg.get()));
   EXPECT_EQ(MethodOf(base), "epoll (with changelist)");
 }

@@ -53,9 +53,7 @@ class DispatchLimitTest : public testing::Test {
       users_.back()->Activate();
     }
   }
-  void Run() {
-    event_base_loop(base(), EVLOOP_NONBLOCK);
-  }
+  void Run() { event_base_loop(base(), EVLOOP_NONBLOCK); }
   void TearDown() override {
     users_.clear();
     poll_.reset();

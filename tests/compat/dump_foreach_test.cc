@@ -48,8 +48,7 @@ class DumpForeachTest : public LoopTest {
     EXPECT_EQ(event_base_foreach_event(
                   base(),
                   [](const event_base*, const event* ev, void* arg) {
-                    static_cast<std::vector<const event*>*>(arg)->push_back(
-                        ev);
+                    static_cast<std::vector<const event*>*>(arg)->push_back(ev);
                     return 0;
                   },
                   &all),
@@ -90,8 +89,7 @@ TEST_F(DumpForeachTest, InsertedLines) {
   EXPECT_EQ(Line(dump, read.ev()),
             " [fd  " + std::to_string(pair[0]) + "] Read");
   EXPECT_EQ(Line(dump, all.ev()),
-            " [fd  " + std::to_string(pair[1]) +
-                "] Read Write EOF Persist ET");
+            " [fd  " + std::to_string(pair[1]) + "] Read Write EOF Persist ET");
   EXPECT_EQ(Line(dump, sig.ev()),
             " [sig " + std::to_string(SIGUSR2) + "] Signal Persist");
 #ifdef TESTING_DEBIAN_LIBEVENT
@@ -134,9 +132,8 @@ TEST_F(DumpForeachTest, ActiveLines) {
   ASSERT_NE(active, std::string::npos);
   const std::string tail = dump.substr(active);
   EXPECT_EQ(Line(tail, user.ev()), " [fd  -1, priority=2] Timeout active");
-  EXPECT_EQ(Line(tail, reader.ev()),
-            " [fd  " + std::to_string(pair[0]) +
-                ", priority=1] Read Write EOF active");
+  EXPECT_EQ(Line(tail, reader.ev()), " [fd  " + std::to_string(pair[0]) +
+                                         ", priority=1] Read Write EOF active");
   // Inserted as well: in both lists. Active only: in one.
   const std::string inserted = dump.substr(0, active);
   EXPECT_EQ(Line(inserted, reader.ev()),
@@ -152,8 +149,8 @@ TEST_F(DumpForeachTest, ActiveSignal) {
   const std::string dump = Dump();
   const std::string line =
       Line(dump.substr(dump.find("Active events:\n")), sig.ev());
-  EXPECT_EQ(line, " [sig " + std::to_string(SIGUSR2) +
-                      ", priority=0] Signal active");
+  EXPECT_EQ(line,
+            " [sig " + std::to_string(SIGUSR2) + ", priority=0] Signal active");
 }
 
 // semantics 3.15: an empty base (but for what is internal).
@@ -183,9 +180,8 @@ TEST_F(DumpForeachTest, OrderOfVisits) {
   sig.Add();
   high.Add();
   low.Add();
-  const std::vector<int> places =
-      Places({low.ev(), high.ev(), sig.ev(), timer.ev(), shared.ev(),
-              active.ev()});
+  const std::vector<int> places = Places(
+      {low.ev(), high.ev(), sig.ev(), timer.ev(), shared.ev(), active.ev()});
   for (size_t i = 0; i < places.size(); ++i) {
     EXPECT_GE(places[i], 0) << i;
     if (i > 0) {
@@ -228,11 +224,11 @@ TEST_F(DumpForeachTest, StopsWhenAsked) {
 
 // api event_base_foreach_event
 TEST_F(DumpForeachTest, BadArguments) {
-  EXPECT_EQ(event_base_foreach_event(
-                nullptr,
-                [](const event_base*, const event*, void*) { return 0; },
-                nullptr),
-            -1);
+  EXPECT_EQ(
+      event_base_foreach_event(
+          nullptr, [](const event_base*, const event*, void*) { return 0; },
+          nullptr),
+      -1);
   EXPECT_EQ(event_base_foreach_event(base(), nullptr, nullptr), -1);
 }
 

@@ -27,8 +27,7 @@ COMPAT_ON_EVERY_BACKEND_AND_FLAG(EdgeTriggeredTest);
 // api EV_ET
 TEST_P(EdgeTriggeredTest, OneCallForOneEdge) {
   SocketPair pair;
-  Probe reader(base(), &journal_, "r", pair[0],
-               EV_READ | EV_ET | EV_PERSIST);
+  Probe reader(base(), &journal_, "r", pair[0], EV_READ | EV_ET | EV_PERSIST);
   EXPECT_EQ(reader.Add(), 0);
   pair.Send(1);
   Turn();

@@ -107,8 +107,8 @@ TEST(EnvironmentTest, PreciseTimer) {
     timeval last = first;
     for (int i = 0; i < 200000 && steps < 50; ++i) {
       event_gettime_monotonic(base, &tv);
-      const long us = (tv.tv_sec - last.tv_sec) * 1000000L +
-                      (tv.tv_usec - last.tv_usec);
+      const long us =
+          (tv.tv_sec - last.tv_sec) * 1000000L + (tv.tv_usec - last.tv_usec);
       if (us > 0) {
         if (us < 900) ++steps;
         last = tv;

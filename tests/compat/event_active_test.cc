@@ -147,8 +147,7 @@ TEST_F(EventActiveTest, ByFd) {
   SocketPair pair, other;
   Probe read(base(), &journal_, "r", pair[0], EV_READ | EV_PERSIST);
   Probe write(base(), &journal_, "w", pair[0], EV_WRITE | EV_PERSIST);
-  Probe both(base(), &journal_, "rw", pair[0],
-             EV_READ | EV_WRITE | EV_PERSIST);
+  Probe both(base(), &journal_, "rw", pair[0], EV_READ | EV_WRITE | EV_PERSIST);
   Probe strange(base(), &journal_, "strange", other[0], EV_READ | EV_PERSIST);
   pair.Fill(0);  // So that nothing is ready by itself.
   read.Add();

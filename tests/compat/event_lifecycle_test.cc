@@ -81,9 +81,9 @@ TEST_P(EventLifecycleTest, AssignReadsNothing) {
   memset(&ev, 0xa5, sizeof(ev));
   EXPECT_EQ(event_assign(&ev, base(), -1, 0, Nothing, nullptr), 0);
   EXPECT_TRUE(event_initialized(&ev));
-  EXPECT_EQ(event_pending(
-                &ev, EV_READ | EV_WRITE | EV_TIMEOUT | EV_SIGNAL, nullptr),
-            0);
+  EXPECT_EQ(
+      event_pending(&ev, EV_READ | EV_WRITE | EV_TIMEOUT | EV_SIGNAL, nullptr),
+      0);
   EXPECT_EQ(event_get_fd(&ev), -1);
   EXPECT_EQ(ev.ev_evcallback.evcb_flags, EVLIST_INIT);
   event zero = {};
@@ -175,10 +175,9 @@ TEST_P(EventLifecycleTest, FreeDeletes) {
   event_active(user, 0, 0);
   event_free(reader);
   event_free(user);
-  EXPECT_EQ(
-      event_base_get_num_events(
-          base(), EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE),
-      0);
+  EXPECT_EQ(event_base_get_num_events(
+                base(), EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE),
+            0);
   EXPECT_EQ(event_base_dispatch(base()), 1);
 }
 

@@ -367,9 +367,9 @@ TEST_P(FdEventsTest, ManyEventsOnOneFd) {
   SocketPair pair;
   std::vector<std::unique_ptr<Probe>> probes;
   for (int i = 0; i < kEvents; ++i) {
-    probes.push_back(std::make_unique<Probe>(
-        base(), &journal_, "p", pair[0],
-        (i % 2 ? EV_READ : EV_WRITE) | EV_PERSIST));
+    probes.push_back(
+        std::make_unique<Probe>(base(), &journal_, "p", pair[0],
+                                (i % 2 ? EV_READ : EV_WRITE) | EV_PERSIST));
     EXPECT_EQ(probes.back()->Add(), 0);
   }
   pair.Send(1);

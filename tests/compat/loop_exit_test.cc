@@ -106,8 +106,8 @@ TEST_P(LoopExitTest, OnceRunsUntilNothingIsActive) {
 // semantics 1.1: with nothing to wait for but NO_EXIT_ON_EMPTY, stay.
 // api EVLOOP_NO_EXIT_ON_EMPTY
 TEST_P(LoopExitTest, NoExitOnEmpty) {
-  EXPECT_EQ(
-      event_base_loop(base(), EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY), 0);
+  EXPECT_EQ(event_base_loop(base(), EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY),
+            0);
   if (!kForeignWakeups) return;
   Probe timer(base(), &journal_, "t");
   timer.Add(Ms(1));

@@ -44,8 +44,8 @@ TEST_P(ManyFdsTest, AllReady) {
   std::vector<std::unique_ptr<Probe>> readers;
   for (int i = 0; i < pairs_; ++i) {
     pairs.push_back(std::make_unique<SocketPair>());
-    readers.push_back(std::make_unique<Probe>(
-        base(), nullptr, "r", (*pairs[i])[0], EV_READ));
+    readers.push_back(
+        std::make_unique<Probe>(base(), nullptr, "r", (*pairs[i])[0], EV_READ));
     ASSERT_EQ(readers[i]->Add(), 0);
   }
   for (auto& pair : pairs) pair->Send(1);

@@ -85,8 +85,7 @@ TEST_P(OnceTest, TimerOfNoTimeIsActiveAtOnce) {
 TEST_P(OnceTest, BadArguments) {
   SocketPair pair;
   const timeval tv = Ms(1);
-  EXPECT_EQ(event_base_once(nullptr, -1, EV_TIMEOUT, Note, &journal_, &tv),
-            -1);
+  EXPECT_EQ(event_base_once(nullptr, -1, EV_TIMEOUT, Note, &journal_, &tv), -1);
   EXPECT_EQ(Once(SIGUSR1, EV_SIGNAL), -1);
   EXPECT_EQ(Once(pair[0], EV_READ | EV_PERSIST), -1);
   EXPECT_EQ(Once(SIGUSR1, EV_SIGNAL | EV_PERSIST), -1);

@@ -24,7 +24,7 @@ namespace {
 
 // The allocator that the library is given. Not for several threads.
 struct Memory {
-  static inline long live = 0;      // Blocks that are not freed.
+  static inline long live = 0;        // Blocks that are not freed.
   static inline long countdown = -1;  // The allocation that fails; -1: none.
   static inline bool failed = false;
 
@@ -102,12 +102,11 @@ class OomTest : public testing::TestWithParam<Setup> {
       }
       if (undo) undo();
       // The base goes on.
-      EXPECT_NE(event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK),
-                -1);
+      EXPECT_NE(event_base_loop(base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK), -1);
       base.reset();
       EXPECT_EQ(Memory::live, before)
-          << "leak after allocation " << n << " (base: "
-          << with_base - before << ")";
+          << "leak after allocation " << n << " (base: " << with_base - before
+          << ")";
       if (all_made || HasFailure()) return n;
     }
   }
@@ -269,9 +268,8 @@ TEST_P(OomTest, Loopexit) {
   GTEST_SKIP() << "libevent hangs afterwards";
 #endif
   const timeval tv = Ms(60000);
-  EachAllocation([&](event_base* base) {
-    return event_base_loopexit(base, &tv) == 0;
-  });
+  EachAllocation(
+      [&](event_base* base) { return event_base_loopexit(base, &tv) == 0; });
   EachAllocation([&](event_base* base) {
     return event_base_loopexit(base, nullptr) == 0;
   });

@@ -13,8 +13,7 @@
 namespace compat {
 namespace {
 
-constexpr short kAll =
-    EV_TIMEOUT | EV_READ | EV_WRITE | EV_CLOSED | EV_SIGNAL;
+constexpr short kAll = EV_TIMEOUT | EV_READ | EV_WRITE | EV_CLOSED | EV_SIGNAL;
 
 class PendingTest : public LoopTest {
  protected:
@@ -46,8 +45,7 @@ TEST_F(PendingTest, Timer) {
 // Persist and edge are not states.
 TEST_F(PendingTest, PersistAndEdgeAreNotTold) {
   SocketPair pair;
-  Probe reader(base(), &journal_, "r", pair[0],
-               EV_READ | EV_PERSIST | EV_ET);
+  Probe reader(base(), &journal_, "r", pair[0], EV_READ | EV_PERSIST | EV_ET);
   reader.Add();
   EXPECT_EQ(reader.Pending(kAll | EV_PERSIST | EV_ET), EV_READ);
 }

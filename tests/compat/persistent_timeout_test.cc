@@ -16,9 +16,7 @@ namespace {
 class PersistentTimeoutTest : public BackendTest {
  protected:
   // The expiry that the base holds, in its own clock.
-  static int64_t Due(const Probe& probe) {
-    return ExpiryUs(*probe.ev());
-  }
+  static int64_t Due(const Probe& probe) { return ExpiryUs(*probe.ev()); }
   int64_t BaseNow() {
     timeval tv = {};
     event_gettime_monotonic(base(), &tv);

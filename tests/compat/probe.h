@@ -119,9 +119,7 @@ class Probe {
   void Activate(int res = 0, short ncalls = 1) {
     event_active(event_, res, ncalls);
   }
-  int Pending(short mask) const {
-    return event_pending(event_, mask, nullptr);
-  }
+  int Pending(short mask) const { return event_pending(event_, mask, nullptr); }
   void Free() {
     if (event_ != nullptr) event_free(event_);
     event_ = nullptr;

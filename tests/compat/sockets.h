@@ -16,9 +16,9 @@ namespace compat {
 class SocketPair {
  public:
   SocketPair() {
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                         0, fd_),
-              0);
+    EXPECT_EQ(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd_),
+        0);
   }
   ~SocketPair() {
     Close(0);

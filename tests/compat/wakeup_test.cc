@@ -167,9 +167,9 @@ TEST_P(WakeupTest, QueriesFromAnotherThread) {
   EXPECT_EQ(LoopWhile(
                 [&] {
                   EXPECT_EQ(limit_->Pending(EV_TIMEOUT), EV_TIMEOUT);
-                  EXPECT_EQ(event_base_get_num_events(
-                                base(), EVENT_BASE_COUNT_ADDED),
-                            1);
+                  EXPECT_EQ(
+                      event_base_get_num_events(base(), EVENT_BASE_COUNT_ADDED),
+                      1);
                   user.Activate();
                 },
                 EVLOOP_ONCE),

@@ -226,8 +226,7 @@ Hash Explorer::Digest(uint8_t live) const {
     Hash hash;
     for (size_t i = 0; i < block.size; i += sizeof(uint64_t)) {
       uint64_t word = 0;
-      memcpy(&word, block.memory + i,
-             std::min(sizeof(word), block.size - i));
+      memcpy(&word, block.memory + i, std::min(sizeof(word), block.size - i));
       hash.Mix(word);
     }
     digest.Add(hash, reinterpret_cast<uintptr_t>(block.memory));
@@ -245,15 +244,14 @@ void Explorer::Fail(const std::string& message) {
   abort();
 }
 
-std::memory_order Explorer::Ordered(const std::source_location& site,
-                                    Kind kind, bool failure,
-                                    std::memory_order order) {
+std::memory_order Explorer::Ordered(const std::source_location& site, Kind kind,
+                                    bool failure, std::memory_order order) {
   const std::optional<Weakening>& weakening = options_.weakening;
   if (weakening.has_value()) {
     const Site& weak = weakening->site;
     const bool here = weak.line == site.line() &&
-                      weak.column == site.column() &&
-                      weak.failure == failure && weak.file == site.file_name();
+                      weak.column == site.column() && weak.failure == failure &&
+                      weak.file == site.file_name();
     return here ? weakening->to : order;
   }
   if (order == std::memory_order_relaxed) return order;
@@ -498,8 +496,8 @@ std::string Explorer::Blocked() const {
   for (int i = 1; i <= thread_count_; ++i) {
     if (threads_[i]->finished) continue;
     names += std::string(" ") + threads_[i]->name;
-    names += " at " + Describe({static_cast<uint8_t>(i),
-                                *threads_[i]->pending}) + ";";
+    names += " at " +
+             Describe({static_cast<uint8_t>(i), *threads_[i]->pending}) + ";";
   }
   return names;
 }
@@ -509,12 +507,11 @@ std::string Explorer::Describe(const Step& step) const {
   const char* file = strrchr(operation.site.file_name(), '/');
   file = file == nullptr ? operation.site.file_name() : file + 1;
   char text[256];
-  int length = snprintf(text, sizeof(text), "%-10s %s.%s(%s)",
-                        threads_[step.thread]->name,
-                        operation.location < 0
-                            ? "model"
-                            : memory_.Name(operation.location).c_str(),
-                        KindName(operation.kind), OrderName(operation.order));
+  int length = snprintf(
+      text, sizeof(text), "%-10s %s.%s(%s)", threads_[step.thread]->name,
+      operation.location < 0 ? "model"
+                             : memory_.Name(operation.location).c_str(),
+      KindName(operation.kind), OrderName(operation.order));
   std::string line(text, static_cast<size_t>(length));
   if (operation.kind != Kind::kStore) {
     snprintf(text, sizeof(text), " reads %#llx",
@@ -624,8 +621,7 @@ int CreatePlain() {
 
 void DestroyPlain(int plain) {
   if (explorer->inert()) return;
-  explorer->FailIf(
-      explorer->memory().DestroyPlain(explorer->current(), plain));
+  explorer->FailIf(explorer->memory().DestroyPlain(explorer->current(), plain));
 }
 
 void ReadPlain(int plain) {

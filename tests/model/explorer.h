@@ -91,8 +91,8 @@ class Execution {
   // Makes an object that lives until the end of the execution.
   template <class T, class... Args>
   T* Make(Args&&... args) {
-    T* object = new (Allocate(sizeof(T), alignof(T)))
-        T{std::forward<Args>(args)...};
+    T* object =
+        new (Allocate(sizeof(T), alignof(T))) T{std::forward<Args>(args)...};
     Own(object, sizeof(T), [](void* p) { static_cast<T*>(p)->~T(); });
     return object;
   }

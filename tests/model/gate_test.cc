@@ -24,9 +24,8 @@ struct BlindAtomics : ModelAtomics {
   class Atomic : public ModelAtomic<T> {
    public:
     using ModelAtomic<T>::ModelAtomic;
-    T load(std::memory_order order,
-           const std::source_location& where =
-               std::source_location::current()) const {
+    T load(std::memory_order order, const std::source_location& where =
+                                        std::source_location::current()) const {
       const T value = ModelAtomic<T>::load(order, where);
       if constexpr (std::is_same_v<T, std::uint32_t>) return value & 7;
       return value;
@@ -146,16 +145,16 @@ TEST(Gate, EverySchedule) {
   for (const Scenario& scenario : Scenarios()) {
     const Result result = Explore(scenario.options, scenario.body);
     printf("%-28s %s\n", scenario.name, result.Summary().c_str());
-    EXPECT_TRUE(result.Passed()) << scenario.name << ": " << result.failure
-                                 << result.schedule;
+    EXPECT_TRUE(result.Passed())
+        << scenario.name << ": " << result.failure << result.schedule;
   }
 }
 
 // Too many schedules to see all of them in a test's time: a bounded search,
 // which claims nothing but that it found no fault.
 TEST(Gate, TwoProducersAndCloserBounded) {
-  Scenario scenario = Larger(MailboxScenario(
-      "two producers, closer", {.producers = 2, .stop = true}));
+  Scenario scenario = Larger(
+      MailboxScenario("two producers, closer", {.producers = 2, .stop = true}));
   scenario.options.max_executions = 50'000;
   const Result result = Explore(scenario.options, scenario.body);
   printf("%-28s %s\n", scenario.name, result.Summary().c_str());

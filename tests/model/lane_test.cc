@@ -32,10 +32,10 @@ struct NodeTraits {
 
 enum class LaneFault {
   kNone,
-  kLinkAfterTake,   // the owner reads the link after it cleared the word
-  kAlwaysPush,      // the producer pushes though the event is pending
-  kNoClear,         // the owner does not clear the word
-  kClearLate,       // the owner clears the word after the callback
+  kLinkAfterTake,  // the owner reads the link after it cleared the word
+  kAlwaysPush,     // the producer pushes though the event is pending
+  kNoClear,        // the owner does not clear the word
+  kClearLate,      // the owner clears the word after the callback
 };
 
 // The work that activations announce: a producer sets its own variable, then
@@ -63,8 +63,8 @@ void Activate(Shared* s, int event, short result, short ncalls,
 void RunCallbacks(Shared* s, LaneFault fault) {
   Node* node = s->lane.TakeAll();
   while (node != nullptr) {
-    Node* next = fault == LaneFault::kLinkAfterTake ? nullptr
-                                                    : node->link.Get();
+    Node* next =
+        fault == LaneFault::kLinkAfterTake ? nullptr : node->link.Get();
     const int event = static_cast<int>(node - s->events);
     PendingActivation got = {};
     if (fault == LaneFault::kNoClear || fault == LaneFault::kClearLate) {
@@ -84,8 +84,7 @@ void RunCallbacks(Shared* s, LaneFault fault) {
   }
 }
 
-void Owner(Shared* s, uint32_t expected0, uint32_t expected1,
-           LaneFault fault) {
+void Owner(Shared* s, uint32_t expected0, uint32_t expected1, LaneFault fault) {
   while ((s->seen[0] & expected0) != expected0 ||
          (s->seen[1] & expected1) != expected1) {
     if (s->gate.TakeMail()) {

@@ -68,8 +68,8 @@ Result MessagePassing(memory_order store, memory_order load) {
 }
 
 TEST(Litmus, MessagePassingNeedsReleaseAndAcquire) {
-  const Result good = MessagePassing(memory_order_release,
-                                     memory_order_acquire);
+  const Result good =
+      MessagePassing(memory_order_release, memory_order_acquire);
   EXPECT_TRUE(good.Passed()) << good.failure << good.schedule;
   EXPECT_GE(good.executions, 2u);
   for (const auto& [store, load] :
@@ -191,8 +191,8 @@ TEST(Litmus, TwoPlusTwoWrites) {
         p->x.store(2, order);
       });
       x.AtEnd([p, &outcomes] {
-        outcomes.insert({p->x.load(memory_order_relaxed),
-                         p->y.load(memory_order_relaxed)});
+        outcomes.insert(
+            {p->x.load(memory_order_relaxed), p->y.load(memory_order_relaxed)});
       });
     });
   };
@@ -434,14 +434,14 @@ Result SleepWake(bool look_again, memory_order order) {
   return Explore({}, [=](Execution& x) {
     auto* s = x.Make<Shared>();
     x.Thread("producer", [=] {
-      s->work.store(1, order == memory_order_seq_cst ? order
-                                                     : memory_order_release);
+      s->work.store(
+          1, order == memory_order_seq_cst ? order : memory_order_release);
       if (s->asleep.load(order) != 0) s->bell.Ring();
     });
     x.Thread("owner", [=] {
       if (s->work.load(order) != 0) return;
-      s->asleep.store(1, order == memory_order_seq_cst ? order
-                                                       : memory_order_release);
+      s->asleep.store(
+          1, order == memory_order_seq_cst ? order : memory_order_release);
       if (look_again && s->work.load(order) != 0) return;
       s->bell.Wait();
     });
@@ -501,12 +501,10 @@ TEST(Litmus, UseAfterFreeAndLeakAreReported) {
       }
     });
   });
-  EXPECT_NE(used.failure.find("used after it was destroyed"),
-            std::string::npos)
+  EXPECT_NE(used.failure.find("used after it was destroyed"), std::string::npos)
       << used.failure;
-  const Result leaked = Explore({}, [](Execution& x) {
-    x.Thread("only", [] { New<Pair>(); });
-  });
+  const Result leaked =
+      Explore({}, [](Execution& x) { x.Thread("only", [] { New<Pair>(); }); });
   EXPECT_NE(leaked.failure.find("never deleted"), std::string::npos);
 }
 
@@ -560,8 +558,7 @@ TEST(Search, ReductionsLoseNoOutcome) {
     all.insert(outcomes);
     printf("sleep sets %d, states %d, contents %d: %zu outcomes, %s\n",
            options.sleep_sets, options.remember_states,
-           options.compare_contents, outcomes.size(),
-           result.Summary().c_str());
+           options.compare_contents, outcomes.size(), result.Summary().c_str());
   }
   EXPECT_EQ(all.size(), 1u);
   EXPECT_LT(executions[5], executions[0] / 4);

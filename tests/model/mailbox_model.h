@@ -19,15 +19,15 @@ namespace percore::model {
 
 enum class Fault {
   kNone,
-  kClearAfterDrain,     // the owner takes the mail flag after the lanes
-  kNoRecheck,           // the owner sleeps though PrepareSleep refused
-  kNoAnnouncement,      // the owner sleeps without PrepareSleep
-  kNotifyFirst,         // the producer notifies before it publishes
-  kNoRing,              // the producer forgets the doorbell
-  kRingAfterEnd,        // the producer rings after EndRing
-  kNoClose,             // the owner destroys the doorbell without Close
-  kFreeAtClose,         // the owner frees the mailbox that handles still name
-  kNoLeaveMail,         // the owner leaves mail behind without a word
+  kClearAfterDrain,  // the owner takes the mail flag after the lanes
+  kNoRecheck,        // the owner sleeps though PrepareSleep refused
+  kNoAnnouncement,   // the owner sleeps without PrepareSleep
+  kNotifyFirst,      // the producer notifies before it publishes
+  kNoRing,           // the producer forgets the doorbell
+  kRingAfterEnd,     // the producer rings after EndRing
+  kNoClose,          // the owner destroys the doorbell without Close
+  kFreeAtClose,      // the owner frees the mailbox that handles still name
+  kNoLeaveMail,      // the owner leaves mail behind without a word
 };
 
 // A closure on its way. Freed by whoever ran or refused it.
@@ -45,13 +45,13 @@ struct MailTraits {
 // What became of message `id`, bit id of each. Bookkeeping of the test, no part
 // of the protocol.
 struct Ledger {
-  uint32_t accepted = 0;     // the sender was told so
-  uint32_t refused = 0;      // the sender was told: closed
-  uint32_t run = 0;          // by the owner
-  uint32_t dropped = 0;      // destroyed unrun by the owner
-  uint32_t late = 0;         // destroyed unrun by the last handle
-  bool ring_allowed = false; // the owner announced sleep since the last ring
-  int sends = 1;             // message id is the id / sends -th sender's
+  uint32_t accepted = 0;      // the sender was told so
+  uint32_t refused = 0;       // the sender was told: closed
+  uint32_t run = 0;           // by the owner
+  uint32_t dropped = 0;       // destroyed unrun by the owner
+  uint32_t late = 0;          // destroyed unrun by the last handle
+  bool ring_allowed = false;  // the owner announced sleep since the last ring
+  int sends = 1;              // message id is the id / sends -th sender's
   uint32_t settled() const { return run | dropped | late; }
 };
 
@@ -136,15 +136,14 @@ class MailboxModel {
     left_ = nullptr;
   }
 
-
  private:
   void Settle(Mail* mail, uint32_t* bits) {
     const int id = mail->id.Get();
     const uint32_t bit = 1u << id;
     const uint32_t settled = ledger_->settled();
     Check((settled & bit) == 0, "a doubled message");
-    const uint32_t earlier = (bit - 1) & ~((1u << (id / ledger_->sends *
-                                                   ledger_->sends)) - 1);
+    const uint32_t earlier =
+        (bit - 1) & ~((1u << (id / ledger_->sends * ledger_->sends)) - 1);
     Check((settled & earlier) == earlier, "a sender's messages out of order");
     *bits |= bit;
     Delete(mail);

@@ -259,8 +259,7 @@ void Memory::Alternatives(int thread, const Operation& operation,
           break;
         }
         if (open) add(Alternative::kReadWrite, i);
-        if (operation.weak &&
-            threads_[thread].spurious < spurious_failures_) {
+        if (operation.weak && threads_[thread].spurious < spurious_failures_) {
           add(Alternative::kSpurious, i);
         }
         break;
@@ -331,8 +330,8 @@ void Memory::Apply(int thread, const Alternative& alternative,
   if (alternative.how == Alternative::kWrite ||
       alternative.how == Alternative::kReadWrite) {
     const bool read = alternative.how == Alternative::kReadWrite;
-    operation->written = read ? Written(*operation, operation->result)
-                              : operation->operand;
+    operation->written =
+        read ? Written(*operation, operation->result) : operation->operand;
     operation->wrote = true;
     if (!read || operation->written != operation->result) {
       // Not a round of a loop that only looks: it starts anew.
@@ -424,8 +423,8 @@ int Memory::CreatePlain(int thread) {
   return plain.self;
 }
 
-std::string Memory::CheckPlain(int thread, const Plain& plain,
-                               const char* what, bool write) const {
+std::string Memory::CheckPlain(int thread, const Plain& plain, const char* what,
+                               bool write) const {
   const std::string name = PlainName(plain.self);
   if (!plain.alive) return name + " " + what + " after it was destroyed";
   if (!Covered(thread, plain.writer, plain.written)) {

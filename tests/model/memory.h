@@ -113,15 +113,15 @@ class Memory {
     uint8_t thread;
     bool read_modify_write;
     bool seq_cst;
-    uint16_t event;            // of `thread`
-    Clock release;             // what a reader that acquires learns
-    Clock first_read;          // each thread's first event reading it, 0: none
+    uint16_t event;    // of `thread`
+    Clock release;     // what a reader that acquires learns
+    Clock first_read;  // each thread's first event reading it, 0: none
     int Identity() const { return (thread << 16) | event; }
   };
 
   struct Location {
     std::vector<Store> order;  // modification order
-    int self;  // its name for the outside
+    int self;                  // its name for the outside
     uint16_t created;
     bool alive;
     Clock accessed;
@@ -145,12 +145,12 @@ class Memory {
 
   struct Thread {
     Clock clock;
-    Clock unacquired;      // read relaxed, waiting for an acquire fence
-    Clock release_fence;   // what relaxed stores publish since the last fence
+    Clock unacquired;     // read relaxed, waiting for an acquire fence
+    Clock release_fence;  // what relaxed stores publish since the last fence
     Hash chain;
     uint8_t spurious;
     bool paused;
-    bool wrote;            // changed something since its last pause
+    bool wrote;  // changed something since its last pause
     std::vector<Seen> seen;
     std::vector<Seen> seen_before;
   };
@@ -191,8 +191,7 @@ class Memory {
                     const Alternative& alternative) const;
   bool SeqCstPrecedes(const SeqCst& a, const SeqCst& b) const;
   void Insert(int thread, size_t position, const Operation& operation,
-              uint64_t value, bool read_modify_write,
-              std::memory_order order);
+              uint64_t value, bool read_modify_write, std::memory_order order);
   std::string CheckPlain(int thread, const Plain& plain, const char* what,
                          bool write) const;
 
