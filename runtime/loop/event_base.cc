@@ -45,25 +45,19 @@ const BackendKind* FindKind(const char* name) {
 
 }  // namespace
 
-std::uintptr_t EventBase::ExecutorId() const {
-  if (executor_ != nullptr) return *executor_;
-  if (thread_id_ != nullptr) return thread_id_();
-  return static_cast<std::uintptr_t>(pthread_self());
+std::uintptr_t EventBase::UnusualExecutorId() const {
+  return executor_ != nullptr ? *executor_ : thread_id_();
 }
 
-EventBase::Entrance::Entrance(EventBase* base) : base_(base) {
-  base->CheckFork();
-  base->lock_.Lock();
-  Mailbox* mailbox = base->mailbox_;
-  if (!mailbox->gate().HasMail() || !base->MayDrain()) return;
-  // What returned before must be visible to this call; inside the loop the
-  // rest of the mail has its place in the turn.
-  if (!base->running_) base->DrainControl();
-  if (mailbox->HasActivations()) base->DrainActivations();
+void EventBase::CatchUpWithMail() {
+  if (!MayDrain()) return;
+  // Inside the loop the rest of the mail has its place in the turn.
+  if (!running_) DrainControl();
+  if (mailbox_->HasActivations()) DrainActivations();
 }
 
-void EventBase::CheckOwner(const char* call, const event* ev) const {
-  if (shared() || !running_ || !DebugModeOn() || OnOwner()) return;
+void EventBase::RefuseForeigner(const char* call, const event* ev) const {
+  if (shared() || !running_ || OnOwner()) return;
   LogErrx(1,
           "%s: event %p belongs to base %p, which another thread is running "
           "and owns; use event_active or post to the base instead",
@@ -286,11 +280,6 @@ void EventBase::DropActive(bool run_finalizers) {
       }
     }
   }
-}
-
-void EventBase::CheckFork() {
-  if (fork_generation_ == ForkGeneration()) return;
-  Reinit();
 }
 
 int EventBase::Reinit() {

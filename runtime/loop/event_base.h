@@ -24,6 +24,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/watch.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstdint>
@@ -36,6 +37,7 @@
 #include "percore/runtime/loop/loop_stats.h"
 #include "percore/runtime/mailbox/mailbox.h"
 #include "percore/runtime/mailbox/outbox.h"
+#include "percore/runtime/observe/debug_table.h"
 #include "percore/runtime/sync/base_lock.h"
 #include "percore/runtime/system/clock.h"
 #include "percore/runtime/timer/timer_queue.h"
@@ -215,7 +217,14 @@ class EventBase {
   // The lock, the fork check, and mail that others' calls must see.
   class Entrance {
    public:
-    explicit Entrance(EventBase* base);
+    explicit Entrance(EventBase* base) : base_(base) {
+      base->CheckFork();
+      base->lock_.Lock();
+      // What returned before must be visible to this call.
+      if (base->mailbox_->gate().HasMail()) [[unlikely]] {
+        base->CatchUpWithMail();
+      }
+    }
     ~Entrance() { base_->lock_.Unlock(); }
     Entrance(const Entrance&) = delete;
     Entrance& operator=(const Entrance&) = delete;
@@ -229,7 +238,20 @@ class EventBase {
 
   bool Init(const BaseConfig& config);
   Backend* ChooseBackend(const BaseConfig& config);
-  std::uintptr_t ExecutorId() const;
+  // Who runs on this thread: the thread, or what `sim` or the program says.
+  std::uintptr_t ExecutorId() const {
+    if (executor_ != nullptr || thread_id_ != nullptr) [[unlikely]] {
+      return UnusualExecutorId();
+    }
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+    // The value of pthread_self(), without a call.
+    return reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+#else
+    return static_cast<std::uintptr_t>(pthread_self());
+#endif
+  }
+  std::uintptr_t UnusualExecutorId() const;
+  void CatchUpWithMail();
   int ResizeQueues(int n);
   void Disown(event* ev);
 
@@ -285,13 +307,21 @@ class EventBase {
   bool MayDrain() const { return shared() || !running_ || OnOwner(); }
   void WakeIfForeign();
   bool IsForeign() const { return running_ && !OnOwner(); }
-  void CheckOwner(const char* call, const event* ev) const;
-  void CheckFork();
+  // In debug mode a call that only the owner may make is fatal elsewhere.
+  void CheckOwner(const char* call, const event* ev) const {
+    if (DebugModeOn()) [[unlikely]] RefuseForeigner(call, ev);
+  }
+  void RefuseForeigner(const char* call, const event* ev) const;
+  void CheckFork() {
+    if (fork_generation_ != ForkGeneration()) [[unlikely]] Reinit();
+  }
 
   int SubmitOnce(OnceEvent* once);
   static void RunOnceNode(ControlNode* node, bool closed);
   static void RunOnceEvent(evutil_socket_t fd, short what, void* arg);
   void LinkOnce(OnceEvent* once);
+  OnceEvent* NewOnce(bool mine);
+  void DeleteOnce(OnceEvent* once);
   void FreeOnceEvents();
   void DropActive(bool run_finalizers);
 
@@ -351,6 +381,8 @@ class EventBase {
   int active_max_ = 0;
   int added_max_ = 0;
   OnceEvent* once_events_ = nullptr;
+  OnceEvent* spare_once_ = nullptr;  // kept for the next Once, a few
+  int spare_once_count_ = 0;
   evwatch* prepare_watchers_ = nullptr;
   evwatch* check_watchers_ = nullptr;
   evwatch* next_watcher_ = nullptr;  // while they run

@@ -213,13 +213,39 @@ void EventBase::LinkOnce(OnceEvent* once) {
   once_events_ = once;
 }
 
+// A few are kept, so that a program that lives on them allocates nothing. The
+// spare ones belong to the owner (to the lock's holder in a shared base).
+EventBase::OnceEvent* EventBase::NewOnce(bool mine) {
+  if (mine) {
+    BaseLockGuard guard(&lock_);
+    if (OnceEvent* spare = spare_once_) {
+      spare_once_ = spare->next_once;
+      --spare_once_count_;
+      return spare;
+    }
+  }
+  return MemNew<OnceEvent>();
+}
+
+void EventBase::DeleteOnce(OnceEvent* once) {
+  constexpr int kMostSpare = 64;
+  DebugForget(&once->ev);
+  if (spare_once_count_ == kMostSpare) {
+    MemDelete(once);
+    return;
+  }
+  once->next_once = spare_once_;
+  spare_once_ = once;
+  ++spare_once_count_;
+}
+
 void EventBase::RunOnceEvent(evutil_socket_t fd, short what, void* arg) {
   // Freed after the callback, which may ask for the running event.
   struct Scope {
     OnceEvent* once;
     ~Scope() {
-      DebugForget(&once->ev);
-      MemDelete(once);
+      BaseLockGuard guard(&once->base->lock_);
+      once->base->DeleteOnce(once);
     }
   } scope{static_cast<OnceEvent*>(arg)};
   {
@@ -251,8 +277,11 @@ int EventBase::Once(evutil_socket_t fd, short events,
   if (events & (EV_SIGNAL | EV_PERSIST)) return -1;
   const bool timer = (events & (EV_TIMEOUT | kIo)) == EV_TIMEOUT;
   if (!timer && !(events & kIo)) return -1;
-  auto* once = MemNew<OnceEvent>();
+  const bool mine = OnOwner() || shared();
+  OnceEvent* once = NewOnce(mine);
   if (once == nullptr) return -1;
+  once->next = nullptr;
+  once->is_message = false;
   once->run = &RunOnceNode;
   once->base = this;
   once->callback = callback;
@@ -266,7 +295,6 @@ int EventBase::Once(evutil_socket_t fd, short events,
     Assign(&once->ev, this, fd, static_cast<short>(events & (kIo | EV_ET)),
            &RunOnceEvent, once);
   }
-  const bool mine = OnOwner() || shared();
   if (!mine && !timer) {
     const int error = CheckWatchable(*backend_, fd);
     if (error != 0) {
@@ -329,6 +357,10 @@ void EventBase::RunOnceNode(ControlNode* node, bool closed) {
 }
 
 void EventBase::FreeOnceEvents() {
+  while (OnceEvent* spare = spare_once_) {
+    spare_once_ = spare->next_once;
+    MemDelete(spare);
+  }
   while (OnceEvent* once = once_events_) {
     once_events_ = once->next_once;
     DebugForget(&once->ev);

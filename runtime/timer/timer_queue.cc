@@ -72,23 +72,17 @@ void TimerQueue::Remove(event* ev) {
 }
 
 std::int64_t TimerQueue::Earliest() {
-  return SettleTop() ? heap_[0].key : kNever;
+  while (!heap_.empty()) {
+    if (Occupant(heap_[0].slot) != nullptr) return heap_[0].key;
+    FreeSlot(heap_[0].slot);
+    DropTop();
+  }
+  return kNever;
 }
 
 event* TimerQueue::PopDue(std::int64_t now_ns) {
-  if (!SettleTop() || heap_[0].key > now_ns) return nullptr;
-  const std::uint32_t slot = heap_[0].slot;
-  event* ev = Occupant(slot);
-  Position(ev).slot_ = -1;
-  --live_;
-  FreeSlot(slot);
-  DropTop();
-  return ev;
-}
-
-bool TimerQueue::SettleTop() {
-  while (!heap_.empty()) {
-    const Entry& top = heap_[0];
+  while (!heap_.empty() && heap_[0].key <= now_ns) {
+    const Entry top = heap_[0];
     event* ev = Occupant(top.slot);
     if (ev == nullptr) {
       FreeSlot(top.slot);
@@ -97,11 +91,19 @@ bool TimerQueue::SettleTop() {
     }
     auto& at = Position(ev);
     const std::int64_t deadline = Deadline(ev);
-    if (deadline == top.key && at.seq_ == top.seq) return true;
-    at.armed_ = deadline;
-    SiftDown(0, Entry{deadline, at.seq_, top.slot});
+    if (deadline != top.key || at.seq_ != top.seq) {
+      // Pushed later since: now its entry moves to where it belongs.
+      at.armed_ = deadline;
+      SiftDown(0, Entry{deadline, at.seq_, top.slot});
+      continue;
+    }
+    at.slot_ = -1;
+    --live_;
+    FreeSlot(top.slot);
+    DropTop();
+    return ev;
   }
-  return false;
+  return nullptr;
 }
 
 void TimerQueue::FreeSlot(std::uint32_t slot) {
@@ -147,15 +149,12 @@ void TimerQueue::SiftDown(std::size_t at, Entry entry) {
 void TimerQueue::Compact() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < heap_.size(); ++i) {
-    Entry entry = heap_[i];
-    event* ev = Occupant(entry.slot);
-    if (ev == nullptr) {
+    const Entry entry = heap_[i];
+    if (Occupant(entry.slot) == nullptr) {
       FreeSlot(entry.slot);
       continue;
     }
-    auto& at = Position(ev);
-    entry.key = at.armed_ = Deadline(ev);
-    entry.seq = at.seq_;
+    // The key as it is: the event itself is not touched.
     heap_[kept++] = entry;
   }
   heap_.Truncate(kept);

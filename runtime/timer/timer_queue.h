@@ -48,7 +48,9 @@ class TimerQueue {
   // Requires Queued.
   void Remove(event* ev);
 
-  // The earliest deadline, kNever when empty.
+  // No event is due before this; kNever when empty. It may be earlier than
+  // the earliest deadline, when that was pushed later: whoever waits until
+  // then looks again, at most once for each interval of such an event.
   std::int64_t Earliest();
 
   // Takes the earliest event if its deadline is at most `now_ns`; null if
@@ -93,9 +95,6 @@ class TimerQueue {
   void SiftUp(std::size_t at, Entry entry);
   void SiftDown(std::size_t at, Entry entry);
   void DropTop();
-  // Makes the top an entry of a queued event with its true deadline; false
-  // when there is none.
-  bool SettleTop();
   void Compact();
 
   PodVector<Entry> heap_;
