@@ -90,7 +90,8 @@ RowResult Judge(const Row& row, const Side& theirs, const Side& ours) {
   result.row = row;
   const std::vector<double> their_costs = theirs.Metric(row.metric);
   const std::vector<double> our_costs = ours.Metric(row.metric);
-  if (their_costs.empty()) result.error = "libevent: " + theirs.worker->error();
+  if (their_costs.empty())
+    result.error = "libevent: " + theirs.worker->error() + " ";
   if (our_costs.empty()) result.error += "percore: " + ours.worker->error();
   result.theirs_ns = QuartilesOf(their_costs).median;
   result.ours_ns = QuartilesOf(our_costs).median;

@@ -27,8 +27,9 @@ class Chain : public Case {
       watch.index = i;
       api->event_assign(&watch.event, base_.base(), ring_.read_end(i),
                         EV_READ | EV_PERSIST, &OnReadable, &watch);
-      // Idle timeouts as servers have them: long, and not all equal.
-      const timeval timeout = {10 + i % 50, 1000 * (i % 900)};
+      // Idle timeouts as servers have them: not all equal, and so long that
+      // none is due while the other sides have their turn on a busy machine.
+      const timeval timeout = {1000 + i % 50, 1000 * (i % 900)};
       api->event_add(&watch.event, timeouts ? &timeout : nullptr);
     }
     Run();

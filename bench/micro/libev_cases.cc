@@ -72,7 +72,7 @@ class EvChain : public Case {
       g_ev.ev_io_start(loop_.get(), &watch.io);
       if (timeouts) {
         ev_init(&watch.timer, &OnTimeout);
-        watch.timer.repeat = 10 + i % 50 + 0.001 * (i % 900);
+        watch.timer.repeat = 1000 + i % 50 + 0.001 * (i % 900);
         g_ev.ev_timer_again(loop_.get(), &watch.timer);
       }
     }

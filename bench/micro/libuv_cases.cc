@@ -42,7 +42,7 @@ class UvChain : public Case {
       if (timeouts) {
         g_uv.uv_timer_init(&loop_, &watch.timer);
         const uint64_t ms =
-            10000 + static_cast<uint64_t>(i % 50 * 1000 + i % 900);
+            1000000 + static_cast<uint64_t>(i % 50 * 1000 + i % 900);
         g_uv.uv_timer_start(&watch.timer, &OnTimeout, ms, ms);
       }
     }
