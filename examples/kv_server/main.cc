@@ -5,6 +5,7 @@
 //
 // It has no authentication: whoever can connect can read and change it.
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -22,6 +23,16 @@ ABSL_FLAG(int, memory, 64,
 ABSL_FLAG(std::string, backend, "",
           "epoll, io_uring, poll or select; empty: the system's best");
 
+namespace {
+
+percore::Runtime* serving = nullptr;
+
+// The runtime's own handlers come with Run(); a signal between the line that
+// says where we listen and Run() must drain too.
+void StopServing(int) { serving->RequestStop(); }
+
+}  // namespace
+
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
   percore::RuntimeOptions options;
@@ -29,7 +40,11 @@ int main(int argc, char** argv) {
   options.cores = absl::GetFlag(FLAGS_cores);
   options.method = absl::GetFlag(FLAGS_backend);
   options.drain_deadline_ns = 5'000'000'000;
+  options.handle_signals = false;
   percore::Runtime runtime(options);
+  serving = &runtime;
+  std::signal(SIGINT, StopServing);
+  std::signal(SIGTERM, StopServing);
   percore::kv::Server server(runtime);
   const percore::kv::ServerOptions server_options = {
       .address = absl::GetFlag(FLAGS_address),

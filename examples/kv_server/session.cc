@@ -38,13 +38,13 @@ bool Session::WantsInput() const {
 bool Session::Advance() {
   for (int rounds = 0;; ++rounds) {
     Emit();
+    const bool full = output_.size() >= kOutputHigh;
     if (head_ < slots_.size()) {
       Resume();
-      return false;
+      return full;
     }
-    if (orders_ > 0 || finished_ || output_.size() >= kOutputHigh) {
-      return false;
-    }
+    if (orders_ > 0 || finished_) return false;
+    if (full) return true;
     if (order_ != nullptr) {
       StartOrder();
       return false;

@@ -68,11 +68,12 @@ class Session {
   void Receive(std::string_view bytes) { input_.Append(bytes); }
   bool WantsInput() const;
 
-  // What has to be sent; Consume() what was, then Advance().
+  // What has to be sent; Consume() what was.
   ByteQueue& output() { return output_; }
 
-  // Does what can be done now. True: there is more of it, and Advance() is to
-  // be called again after others have had their turn.
+  // Does what can be done now. True: there is more of it. Advance() is then to
+  // be called again, after others have had their turn, and when the output has
+  // fallen below kOutputHigh.
   bool Advance();
 
   // What the router brings back; Advance() next.

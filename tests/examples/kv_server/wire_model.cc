@@ -38,7 +38,8 @@ std::string RunClient(int port, const WireModelOptions& options, int number) {
   if (!client.connected()) return who + "cannot connect";
   ReferenceModel model;
   RandomRequests requests({.seed = options.seed * 1000 + uint64_t(number),
-                           .prefix = "c" + std::to_string(number) + "-",
+                           .prefix = std::to_string(options.seed) + "c" +
+                                     std::to_string(number) + "-",
                            .huge_one_in = options.huge_one_in});
   for (int round = 0; round < options.rounds; ++round) {
     std::string wire;
