@@ -305,8 +305,12 @@ class EventBase {
   template <typename F>
   void RunOneMessage(const void* what, F&& run);
   bool MayDrain() const { return shared() || !running_ || OnOwner(); }
-  void WakeIfForeign();
-  bool IsForeign() const { return running_ && !OnOwner(); }
+  // A legitimate call from another thread than the one in the loop: only a
+  // shared base has those.
+  bool IsForeign() const { return shared() && running_ && !OnOwner(); }
+  void WakeIfForeign() {
+    if (IsForeign()) [[unlikely]] mailbox_->Nudge();
+  }
   // In debug mode a call that only the owner may make is fatal elsewhere.
   void CheckOwner(const char* call, const event* ev) const {
     if (DebugModeOn()) [[unlikely]] RefuseForeigner(call, ev);

@@ -90,6 +90,9 @@ int EventBase::Adopt(event* ev) {
 }
 
 std::int64_t EventBase::IntervalOf(const timeval& timeout) const {
+  if (static_cast<std::uint64_t>(timeout.tv_usec) < 1000000) [[likely]] {
+    return TimevalToNs(timeout);
+  }
   // A common timeout carries its place in the upper bits (event_base_time.cc).
   if ((timeout.tv_usec & 0xf0000000) == 0x50000000) {
     const std::size_t index =

@@ -141,10 +141,6 @@ bool EventBase::BreakRequested() {
   return break_ || stop_;
 }
 
-void EventBase::WakeIfForeign() {
-  if (IsForeign()) mailbox_->Nudge();
-}
-
 // --- Loop control -----------------------------------------------------------
 
 void EventBase::LoopBreak() {

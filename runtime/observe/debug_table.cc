@@ -76,22 +76,19 @@ void DisableDebugMode() {
   MemDelete(State().debug_table.exchange(nullptr));
 }
 
-void DebugNoteAssign(const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::NoteAssign(const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   table->added[ev] = false;
 }
 
-void DebugForget(const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::Forget(const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   table->added.erase(ev);
 }
 
-void DebugNoteAdd(const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::NoteAdd(const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   const auto it = table->added.find(ev);
@@ -101,8 +98,7 @@ void DebugNoteAdd(const event* ev) {
   it->second = true;
 }
 
-void DebugNoteDel(const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::NoteDel(const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   const auto it = table->added.find(ev);
@@ -112,8 +108,7 @@ void DebugNoteDel(const event* ev) {
   it->second = false;
 }
 
-void DebugCheckAssigned(const char* call, const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::CheckAssigned(const char* call, const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   if (table->added.find(ev) == table->added.end()) {
@@ -121,8 +116,7 @@ void DebugCheckAssigned(const char* call, const event* ev) {
   }
 }
 
-void DebugCheckNotAdded(const char* call, const event* ev) {
-  if (!DebugModeOn()) return;
+void DebugRecords::CheckNotAdded(const char* call, const event* ev) {
   DebugTable* table = Table();
   std::lock_guard lock(table->mutex);
   const auto it = table->added.find(ev);

@@ -31,13 +31,36 @@ void EnableDebugMode();
 // Turns it off and forgets everything.
 void DisableDebugMode();
 
+// The table itself, asked only in debug mode.
+class DebugRecords {
+ public:
+  static void NoteAssign(const event* ev);
+  static void Forget(const event* ev);
+  static void NoteAdd(const event* ev);
+  static void NoteDel(const event* ev);
+  static void CheckAssigned(const char* call, const event* ev);
+  static void CheckNotAdded(const char* call, const event* ev);
+};
+
 // What a call does to an event, and what must hold for it.
-void DebugNoteAssign(const event* ev);
-void DebugForget(const event* ev);
-void DebugNoteAdd(const event* ev);
-void DebugNoteDel(const event* ev);
-void DebugCheckAssigned(const char* call, const event* ev);
-void DebugCheckNotAdded(const char* call, const event* ev);
+inline void DebugNoteAssign(const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteAssign(ev);
+}
+inline void DebugForget(const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::Forget(ev);
+}
+inline void DebugNoteAdd(const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteAdd(ev);
+}
+inline void DebugNoteDel(const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteDel(ev);
+}
+inline void DebugCheckAssigned(const char* call, const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::CheckAssigned(call, ev);
+}
+inline void DebugCheckNotAdded(const char* call, const event* ev) {
+  if (DebugModeOn()) [[unlikely]] DebugRecords::CheckNotAdded(call, ev);
+}
 
 }  // namespace percore
 

@@ -41,6 +41,11 @@ inline std::int64_t RealWallNs() {
 // Saturating: a timeval far out of range is the end (or the start) of time.
 inline std::int64_t TimevalToNs(const timeval& tv) {
   constexpr std::int64_t kLimit = INT64_MAX / 4 / 1000000000;
+  if (static_cast<std::uint64_t>(tv.tv_sec) < kLimit &&
+      static_cast<std::uint64_t>(tv.tv_usec) < 1000000) [[likely]] {
+    return static_cast<std::int64_t>(tv.tv_sec) * 1000000000 +
+           tv.tv_usec * 1000;
+  }
   if (tv.tv_sec > kLimit) return INT64_MAX / 4;
   if (tv.tv_sec < -kLimit) return -(INT64_MAX / 4);
   const std::int64_t usec_limit = INT64_MAX / 8 / 1000;

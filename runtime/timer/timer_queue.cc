@@ -12,7 +12,7 @@ auto& Position(event* ev) { return ev->ev_timeout_pos.ev_percore_; }
 
 }  // namespace
 
-bool TimerQueue::Reserve() {
+bool TimerQueue::Grow() {
   if (heap_.size() >= kNoSlot) return false;
   if (heap_.size() == heap_.capacity() && !heap_.Reserve(heap_.size() + 1)) {
     return false;

@@ -40,7 +40,13 @@ class TimerQueue {
   }
 
   // Room for one Set(). False when there is no memory; nothing changed.
-  [[nodiscard]] bool Reserve();
+  [[nodiscard]] bool Reserve() {
+    if (heap_.size() < heap_.capacity() &&
+        (free_slot_ != kNoSlot || slots_.size() < slots_.capacity())) {
+      return true;
+    }
+    return Grow();
+  }
 
   // Queues the event, or moves its deadline. Requires Reserve() before.
   void Set(event* ev, std::int64_t deadline_ns);
@@ -90,6 +96,7 @@ class TimerQueue {
     const Slot s = slots_[slot];
     return (s & 1) ? nullptr : reinterpret_cast<event*>(s);
   }
+  bool Grow();
   void Push(event* ev, std::int64_t key, std::uint32_t seq);
   void FreeSlot(std::uint32_t slot);
   void SiftUp(std::size_t at, Entry entry);
