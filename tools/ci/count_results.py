@@ -100,6 +100,7 @@ def main(argv):
                 packages.add(words[-1])
     counter = Counter(packages)
     tested = {}
+    retried = set()
     not_built = set()
     aborted = []
     for line in read_text(events_path).splitlines():
@@ -115,7 +116,10 @@ def main(argv):
             key = (where["label"], where.get("run"), where.get("shard"))
             files = {f["name"]: local_path(f.get("uri", ""))
                      for f in result.get("testActionOutput", [])}
-            # The last attempt is the one that counts.
+            # The last attempt is the one that counts; that there was more
+            # than one is said.
+            if where.get("attempt", 1) > 1:
+                retried.add(where["label"])
             tested[key] = (result.get("status", "NO_STATUS"),
                            files.get("test.xml"), files.get("test.log"))
         elif "targetCompleted" in ident:
@@ -137,6 +141,8 @@ def main(argv):
             f"bazel ended with {bazel_status} {'; '.join(aborted[:3])}".strip())
     if not (counter.passed or counter.skipped or counter.failed):
         counter.failed.append("no test ran")
+    for label in sorted(retried):
+        print(f"  not at the first attempt: {label}")
     for name in counter.failed:
         print(f"  failed: {name}")
     for name in counter.skipped:
