@@ -522,16 +522,19 @@ TEST_P(BackendTest, NeverEarly) {
 }
 
 TEST_P(BackendTest, WholeMillisecondsUnlessPrecise) {
-  // The shortest of several: the machine may be busy.
-  std::int64_t shortest = INT64_MAX;
-  for (int i = 0; i < 20; ++i) {
+  // Of several: the machine may be busy, and its clock may be corrected.
+  std::vector<std::int64_t> took;
+  for (int i = 0; i < 21; ++i) {
     const std::int64_t before = RealMonotonicNs();
     EXPECT_TRUE(Wait(100000).empty());
-    shortest = std::min(shortest, RealMonotonicNs() - before);
+    took.push_back(RealMonotonicNs() - before);
   }
-  EXPECT_GE(shortest, GetParam().precise ? 100000 : 1000000);
+  std::sort(took.begin(), took.end());
+  EXPECT_GE(took.front(), 100000);
   if (GetParam().precise) {
-    EXPECT_LT(shortest, 900000);
+    EXPECT_LT(took.front(), 900000);
+  } else {
+    EXPECT_GE(took[10], 1000000);  // the median
   }
 }
 
