@@ -18,21 +18,30 @@
 namespace percore {
 namespace {
 
-// Ignored in a set-uid or set-gid process (semantics 6).
-const char* Environment(const char* name) {
-  if (getuid() != geteuid() || getgid() != getegid()) return nullptr;
-  return std::getenv(name);
-}
+// The environment as far as a set-uid or set-gid process may trust it: not at
+// all (semantics 6). Asked once for each base.
+class Environment {
+ public:
+  Environment()
+      : trusted_(getuid() == geteuid() && getgid() == getegid()) {}
+  const char* Get(const char* name) const {
+    return trusted_ ? std::getenv(name) : nullptr;
+  }
+  bool Has(const char* name) const { return Get(name) != nullptr; }
+
+ private:
+  const bool trusted_;
+};
 
 // EVENT_NO<METHOD>, the name in upper case.
-bool DisabledByEnvironment(const char* method) {
+bool Disabled(const Environment& environment, const char* method) {
   char name[64] = "EVENT_NO";
   std::size_t n = std::strlen(name);
   for (const char* p = method; *p != '\0' && n + 1 < sizeof(name); ++p) {
     name[n++] = static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
   }
   name[n] = '\0';
-  return Environment(name) != nullptr;
+  return environment.Has(name);
 }
 
 const BackendKind* FindKind(const char* name) {
@@ -93,15 +102,15 @@ bool EventBase::Init(const BaseConfig& config) {
   }
   clock_ = config.clock;
   shuffle_ = config.shuffle_seed;
-  const bool environment = !(flags_ & EVENT_BASE_FLAG_IGNORE_ENV);
-  if (environment) {
-    if (Environment("EVENT_PRECISE_TIMER") != nullptr) {
+  const Environment environment;
+  if (!(flags_ & EVENT_BASE_FLAG_IGNORE_ENV)) {
+    if (environment.Has("EVENT_PRECISE_TIMER")) {
       flags_ |= EVENT_BASE_FLAG_PRECISE_TIMER;
     }
-    if (Environment("EVENT_EPOLL_USE_CHANGELIST") != nullptr) {
+    if (environment.Has("EVENT_EPOLL_USE_CHANGELIST")) {
       flags_ |= EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST;
     }
-    if (Environment("EVENT_USE_SIGNALFD") != nullptr) {
+    if (environment.Has("EVENT_USE_SIGNALFD")) {
       flags_ |= EVENT_BASE_FLAG_USE_SIGNALFD;
     }
   }
@@ -132,16 +141,17 @@ bool EventBase::Init(const BaseConfig& config) {
   backend_ = ChooseBackend(config);
   if (backend_ == nullptr) return false;
   mailbox_->SetDoorbell(backend_);
-  if (Environment("EVENT_SHOW_METHOD") != nullptr) {
+  if (environment.Has("EVENT_SHOW_METHOD")) {
     LogMsgx("libevent using: %s", backend_->name());
   }
   return true;
 }
 
 Backend* EventBase::ChooseBackend(const BaseConfig& config) {
-  const bool environment = !(flags_ & EVENT_BASE_FLAG_IGNORE_ENV);
+  const Environment environment;
+  const bool heeded = !(flags_ & EVENT_BASE_FLAG_IGNORE_ENV);
   const char* asked = config.method;
-  if (asked == nullptr && environment) asked = Environment("PERCORE_METHOD");
+  if (asked == nullptr && heeded) asked = environment.Get("PERCORE_METHOD");
   bool tried = false;
   if (asked != nullptr) {
     const BackendKind* kind = FindKind(asked);
@@ -163,7 +173,7 @@ Backend* EventBase::ChooseBackend(const BaseConfig& config) {
         config.required_features) {
       continue;
     }
-    if (environment && DisabledByEnvironment(kind->name)) continue;
+    if (heeded && Disabled(environment, kind->name)) continue;
     tried = true;
     kind_ = kind;
     Backend* backend = kind->create(backend_options_);

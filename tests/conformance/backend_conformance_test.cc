@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <algorithm>
 #include <vector>
 
 #include "percore/runtime/backend/backend.h"
