@@ -35,14 +35,12 @@ class Driver {
   };
 
   // Runs it until it first waits. The scope's core. The driver may be gone
-  // when this returns.
+  // when this returns. In a closed scope it is destroyed at once; its locals
+  // have not been made then, only its parameters.
   void Start(CoreScope* scope) && {
-    scope->Add(&handle_.promise());
+    if (!scope->Add(&handle_.promise())) return handle_.destroy();
     handle_.resume();
   }
-
-  // As a root that can be ended by hand, until it has ended by itself.
-  ScopedRoot* root() const { return &handle_.promise(); }
 
  private:
   explicit Driver(std::coroutine_handle<promise_type> handle)

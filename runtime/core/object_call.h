@@ -1,11 +1,13 @@
 // A call of a function on an object that lives on some core: what Sharded::On
 // and ActorRef::Ask give to co_await.
 //
-// Target is where the object lives. On its core it has
+// Target is where the object lives, reached by a Target::pointer. It has
 //   T* object()            null when the object is gone
 //   absl::Status Refusal() why it is gone
 //   CoreScope* serving()   the coroutines that work for it
-//   void Received(int from)  counts mail of a core
+//   void Received(int from)  mail of a core is here
+//   kInline                  a call from its own core is a plain call
+//   kSupervised, and if so absl::Status Failed(exception): a function threw
 #ifndef PERCORE_RUNTIME_CORE_OBJECT_CALL_H_
 #define PERCORE_RUNTIME_CORE_OBJECT_CALL_H_
 
@@ -65,10 +67,10 @@ class Request final
   using R = ResultOf<T, F, Args...>;
   using A = AnswerOf<R>;
 
-  Request(Target* t, Payload<F, Args...>&& payload)
-      : target(t), payload_(std::move(payload)) {}
+  Request(typename Target::pointer t, Payload<F, Args...>&& payload)
+      : target(std::move(t)), payload_(std::move(payload)) {}
 
-  Target* target;
+  typename Target::pointer target;
   int from = -1;
   bool local = false;
 
@@ -112,6 +114,7 @@ class Request final
     } else {
       AnswerWith(static_cast<Call<A>*>(this),
                  [&]() -> R { return payload_->Invoke(*object); });
+      CheckFailed();
       Finish();
     }
   }
@@ -126,6 +129,7 @@ class Request final
         request->answer.emplace(absl::AbortedError(
             "the callee was destroyed while it was answering"));
       }
+      request->CheckFailed();
       request->Finish();
     }
   };
@@ -142,6 +146,13 @@ class Request final
       }
     } catch (...) {
       self->error = std::current_exception();
+    }
+  }
+
+  void CheckFailed() {
+    if constexpr (Target::kSupervised) {
+      if (this->error == nullptr) return;
+      this->answer.emplace(target->Failed(std::exchange(this->error, {})));
     }
   }
 
@@ -184,18 +195,18 @@ class [[nodiscard]] ObjectCall {
   static constexpr bool kLends = (crossing::IsBorrowed<Args>::value || ...);
 
   // `source` may be null: nobody counts.
-  ObjectCall(RuntimeCore* runtime, int core, Target* target, CallSource* source,
-             F function, Args... arguments)
+  ObjectCall(RuntimeCore* runtime, int core, typename Target::pointer target,
+             CallSource* source, F function, Args... arguments)
       : runtime_(runtime),
         core_(core),
-        target_(target),
+        target_(std::move(target)),
         source_(source),
         payload_(Payload{std::move(function),
                          std::tuple<Args...>(std::move(arguments)...)}) {}
   ObjectCall(ObjectCall&& other) noexcept
       : runtime_(other.runtime_),
         core_(other.core_),
-        target_(other.target_),
+        target_(std::move(other.target_)),
         source_(other.source_),
         payload_(std::move(other.payload_)),
         call_(std::exchange(other.call_, nullptr)),
@@ -212,14 +223,14 @@ class [[nodiscard]] ObjectCall {
   void Start() {
     if (!payload_.has_value()) return;
     const int here = runtime_->CurrentCore();
-    PERCORE_DCHECK_ON_CORE(runtime_, -1, "an awaited call", target_);
+    PERCORE_DCHECK_ON_CORE(runtime_, -1, "an awaited call", &*target_);
     Payload payload = std::move(*payload_);
     payload_.reset();
     if (source_ != nullptr) {
       absl::Status refused = source_->MaySend();
       if (!refused.ok()) return Refuse(std::move(refused));
     }
-    if constexpr (!task_internal::IsTask<R>::value) {
+    if constexpr (Target::kInline && !task_internal::IsTask<R>::value) {
       if (here == core_) return RunHere(payload);
     }
     auto* request = new (std::nothrow) Request(target_, std::move(payload));
@@ -229,7 +240,7 @@ class [[nodiscard]] ObjectCall {
     request->from = here;
     request->caller = runtime_->mailbox(here);
     request->counter = source_;
-    if (here == core_) {
+    if (Target::kInline && here == core_) {
       request->local = true;
       if (source_ != nullptr) source_->CallSent();
       call_ = request;
@@ -290,7 +301,7 @@ class [[nodiscard]] ObjectCall {
 
   RuntimeCore* runtime_;
   int core_;
-  Target* target_;
+  typename Target::pointer target_;
   CallSource* source_;
   std::optional<Payload> payload_;
   call_internal::Call<Answer>* call_ = nullptr;

@@ -146,6 +146,7 @@ int RuntimeCore::Start() {
   if (running_.exchange(true, std::memory_order_acq_rel)) return EALREADY;
   SignalsBlocked blocked(options_.blocked_signals);
   started_ = 0;
+  for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
     // std::thread reports failure only by throwing; ask pthreads first.
     try {
@@ -259,12 +260,12 @@ bool RuntimeCore::OnEveryCore(
 
 void RuntimeCore::EndTasks() {
   if (!running()) {
-    for (auto& core : cores_) core->scope.EndAll();
+    for (auto& core : cores_) core->scope.Close();
     return;
   }
   OnEveryCore(
       [this](int core, std::function<void()> done) {
-        scope(core)->EndAll();
+        scope(core)->Close();
         done();
       },
       INT64_MAX / 4);

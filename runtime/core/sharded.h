@@ -58,6 +58,9 @@ template <typename T>
 class Sharded final : public Service {
   struct Slot final : ShardPart {
     using value_type = T;
+    using pointer = Slot*;
+    static constexpr bool kInline = true;
+    static constexpr bool kSupervised = false;
     using ShardPart::ShardPart;
 
     T* object() { return object_.has_value() ? &*object_ : nullptr; }

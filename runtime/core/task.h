@@ -24,8 +24,10 @@
 //   1. An aggregate given in braces as an argument inside a co_await
 //      expression is copied bitwise into the frame and destroyed twice:
 //      name it first, or give it a constructor.
-//   2. co_await inside a braced initializer list does not compile, or builds
-//      the list wrongly: await into names first.
+//   2. co_await inside a braced initializer list does not compile: await
+//      into names first.
+//   3. co_await in a branch of ?: destroys the temporaries of both branches:
+//      write if and else, or choose the task and await it once.
 // And two of the language: the captures of a lambda coroutine live in the
 // lambda, which must outlive the coroutine (pass them as parameters); a
 // reference parameter is kept as a reference.

@@ -14,6 +14,9 @@
 
 namespace percore {
 
+class CoreScope;
+class MovableRoot;
+
 class TaskContext {
  public:
   // `end` destroys what the context belongs to; it is called when an end was
@@ -23,7 +26,7 @@ class TaskContext {
   TaskContext(TaskContext* outer, EndFn end) : outer_(outer), end_(end) {}
   TaskContext(const TaskContext&) = delete;
   TaskContext& operator=(const TaskContext&) = delete;
-  ~TaskContext() {
+  virtual ~TaskContext() {
     // Another core still uses memory of a frame that is being destroyed.
     PERCORE_CHECK(lent_ == 0);
   }
@@ -57,6 +60,19 @@ class TaskContext {
   bool lends() const { return lent_ != 0; }
   bool ending() const { return ending_; }
 
+  // Before anything is lent.
+  void SetOuter(TaskContext* outer) { outer_ = outer; }
+  // Whether what this is a part of is to end.
+  bool OuterEnding() const {
+    for (const TaskContext* c = outer_; c != nullptr; c = c->outer_) {
+      if (c->ending_) return true;
+    }
+    return false;
+  }
+
+  // The hop of a whole task to another core (SwitchTo); null: it cannot.
+  virtual MovableRoot* movable() { return nullptr; }
+
  private:
   TaskContext* outer_;
   EndFn end_;
@@ -65,11 +81,13 @@ class TaskContext {
 };
 
 // A root in the list of a scope; leaves it when destroyed.
-class CoreScope;
 class ScopedRoot : public TaskContext {
  public:
   explicit ScopedRoot(EndFn end) : TaskContext(nullptr, end) {}
-  inline ~ScopedRoot();
+  inline ~ScopedRoot() override;
+
+  // Out of its scope, if it is in one.
+  inline void LeaveScope();
 
  private:
   friend class CoreScope;
@@ -87,12 +105,16 @@ class CoreScope {
     while (first_ != nullptr) Remove(first_);
   }
 
-  void Add(ScopedRoot* root) {
+  // False when the scope has been closed: then the root is not in it, and is
+  // to be ended without having run.
+  [[nodiscard]] bool Add(ScopedRoot* root) {
+    if (closed_) return false;
     root->scope_ = this;
     root->next_ = first_;
     root->previous_ = nullptr;
     if (first_ != nullptr) first_->previous_ = root;
     first_ = root;
+    return true;
   }
 
   void Remove(ScopedRoot* root) {
@@ -107,6 +129,13 @@ class CoreScope {
 
   bool empty() const { return first_ == nullptr; }
 
+  // Ends every root, and takes no new one until Open.
+  void Close() {
+    closed_ = true;
+    EndAll();
+  }
+  void Open() { closed_ = false; }
+
   // Ends every root; one that has lent something goes when it is back.
   void EndAll() {
     while (first_ != nullptr) {
@@ -118,11 +147,24 @@ class CoreScope {
 
  private:
   ScopedRoot* first_ = nullptr;
+  bool closed_ = false;
 };
 
-inline ScopedRoot::~ScopedRoot() {
+inline void ScopedRoot::LeaveScope() {
   if (scope_ != nullptr) scope_->Remove(this);
 }
+
+inline ScopedRoot::~ScopedRoot() { LeaveScope(); }
+
+// A root that is able to change its core.
+class MovableRoot : public ScopedRoot {
+ public:
+  using ScopedRoot::ScopedRoot;
+  MovableRoot* movable() override { return this; }
+  // The core that it is bound for. The core that it leaves; nothing of the
+  // root is touched there afterwards.
+  virtual void SetCore(int core) = 0;
+};
 
 }  // namespace percore
 

@@ -145,6 +145,10 @@ class EventBase {
   bool OnOwner() const {
     return owner_.load(std::memory_order_relaxed) == ExecutorId();
   }
+  // Who that is: a thread's id, or a core's under sim; 0: nobody.
+  std::uintptr_t owner() const {
+    return owner_.load(std::memory_order_relaxed);
+  }
   bool running() const { return running_; }
 
   int SetPriorities(int n);

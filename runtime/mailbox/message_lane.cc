@@ -55,6 +55,7 @@ void MessageLane::Return(Lease* lease) {
 }
 
 bool MessageLane::Enqueue(Lease* lease, Message* messages, std::size_t n) {
+  tsan::BlocksReused(&queue_);
   if (n == 1) return queue_.enqueue(lease->token(), std::move(*messages));
   return queue_.enqueue_bulk(lease->token(), std::make_move_iterator(messages),
                              n);

@@ -42,13 +42,14 @@ TEST(RuntimeCore, EveryCoreRunsItsOwnThread) {
   std::set<std::string> names;
   for (int core = 0; core < 4; ++core) {
     ASSERT_EQ(runtime->Post(core, Message([&] {
-                char name[16] = {};
-                pthread_getname_np(pthread_self(), name, sizeof(name));
-                std::lock_guard lock(mutex);
-                threads.insert(std::this_thread::get_id());
-                cores.insert(runtime->CurrentCore());
-                names.insert(name);
-              })),
+                              char name[16] = {};
+                              pthread_getname_np(pthread_self(), name,
+                                                 sizeof(name));
+                              std::lock_guard lock(mutex);
+                              threads.insert(std::this_thread::get_id());
+                              cores.insert(runtime->CurrentCore());
+                              names.insert(name);
+                            })),
               SendResult::kOk);
   }
   WaitFor([&] {
@@ -56,8 +57,8 @@ TEST(RuntimeCore, EveryCoreRunsItsOwnThread) {
     return threads.size() == 4;
   });
   EXPECT_EQ(cores, (std::set<int>{0, 1, 2, 3}));
-  EXPECT_EQ(names, (std::set<std::string>{"test/0", "test/1", "test/2",
-                                          "test/3"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"test/0", "test/1", "test/2", "test/3"}));
   EXPECT_EQ(runtime->CurrentCore(), -1);
   EXPECT_TRUE(runtime->Drain(1'000'000'000));
   EXPECT_FALSE(runtime->running());
@@ -144,10 +145,10 @@ TEST(RuntimeCore, SeveralRuntimesInOneProcess) {
   ASSERT_EQ(two->Start(), 0);
   std::atomic<int> seen{-2};
   one->Post(0, Message([&] {
-    EXPECT_EQ(one->CurrentCore(), 0);
-    EXPECT_EQ(two->CurrentCore(), -1);
-    two->Post(1, Message([&] { seen = two->CurrentCore(); }));
-  }));
+              EXPECT_EQ(one->CurrentCore(), 0);
+              EXPECT_EQ(two->CurrentCore(), -1);
+              two->Post(1, Message([&] { seen = two->CurrentCore(); }));
+            }));
   WaitFor([&] { return seen != -2; });
   EXPECT_EQ(seen, 1);
 }
@@ -159,11 +160,11 @@ TEST(RuntimeCore, MessagesBetweenCoresKeepTheirOrderAndAreBatched) {
   std::vector<int> seen;
   std::atomic<bool> done{false};
   runtime->Post(0, Message([&] {
-    for (int i = 0; i < kMessages; ++i) {
-      runtime->Post(1, Message([&, i] { seen.push_back(i); }));
-    }
-    runtime->Post(1, Message([&] { done = true; }));
-  }));
+                  for (int i = 0; i < kMessages; ++i) {
+                    runtime->Post(1, Message([&, i] { seen.push_back(i); }));
+                  }
+                  runtime->Post(1, Message([&] { done = true; }));
+                }));
   WaitFor([&] { return done.load(); });
   ASSERT_EQ(seen.size(), static_cast<size_t>(kMessages));
   for (int i = 0; i < kMessages; ++i) {
@@ -217,10 +218,10 @@ TEST(RuntimeCore, AStalledCallbackIsReportedOnce) {
     ASSERT_EQ(runtime->Start(), 0);
     std::atomic<bool> done{false};
     runtime->Post(0, Message([&] {
-      // Real time: this is the stall.
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
-      done = true;
-    }));
+                    // Real time: this is the stall.
+                    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+                    done = true;
+                  }));
     WaitFor([&] { return done.load(); });
     EXPECT_EQ(runtime->stalls(), 1u);
     runtime->Drain(1'000'000'000);
