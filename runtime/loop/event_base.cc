@@ -22,8 +22,7 @@ namespace {
 // all (semantics 6). Asked once for each base.
 class Environment {
  public:
-  Environment()
-      : trusted_(getuid() == geteuid() && getgid() == getegid()) {}
+  Environment() : trusted_(getuid() == geteuid() && getgid() == getegid()) {}
   const char* Get(const char* name) const {
     return trusted_ ? std::getenv(name) : nullptr;
   }

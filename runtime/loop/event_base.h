@@ -313,15 +313,18 @@ class EventBase {
   // shared base has those.
   bool IsForeign() const { return shared() && running_ && !OnOwner(); }
   void WakeIfForeign() {
-    if (IsForeign()) [[unlikely]] mailbox_->Nudge();
+    if (IsForeign()) [[unlikely]]
+      mailbox_->Nudge();
   }
   // In debug mode a call that only the owner may make is fatal elsewhere.
   void CheckOwner(const char* call, const event* ev) const {
-    if (DebugModeOn()) [[unlikely]] RefuseForeigner(call, ev);
+    if (DebugModeOn()) [[unlikely]]
+      RefuseForeigner(call, ev);
   }
   void RefuseForeigner(const char* call, const event* ev) const;
   void CheckFork() {
-    if (fork_generation_ != ForkGeneration()) [[unlikely]] Reinit();
+    if (fork_generation_ != ForkGeneration()) [[unlikely]]
+      Reinit();
   }
 
   int SubmitOnce(OnceEvent* once);

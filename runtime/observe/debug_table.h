@@ -44,22 +44,28 @@ class DebugRecords {
 
 // What a call does to an event, and what must hold for it.
 inline void DebugNoteAssign(const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteAssign(ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::NoteAssign(ev);
 }
 inline void DebugForget(const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::Forget(ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::Forget(ev);
 }
 inline void DebugNoteAdd(const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteAdd(ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::NoteAdd(ev);
 }
 inline void DebugNoteDel(const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::NoteDel(ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::NoteDel(ev);
 }
 inline void DebugCheckAssigned(const char* call, const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::CheckAssigned(call, ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::CheckAssigned(call, ev);
 }
 inline void DebugCheckNotAdded(const char* call, const event* ev) {
-  if (DebugModeOn()) [[unlikely]] DebugRecords::CheckNotAdded(call, ev);
+  if (DebugModeOn()) [[unlikely]]
+    DebugRecords::CheckNotAdded(call, ev);
 }
 
 }  // namespace percore

@@ -125,8 +125,7 @@ TEST(PercoreApi, ARuntimeRunsFunctionsOnItsCores) {
             PERCORE_POSTED);
   while (!hop.done) std::this_thread::yield();
   EXPECT_EQ(hop.core, 1);
-  EXPECT_EQ(percore_runtime_post(runtime, 7, nullptr, nullptr),
-            PERCORE_CLOSED);
+  EXPECT_EQ(percore_runtime_post(runtime, 7, nullptr, nullptr), PERCORE_CLOSED);
   percore_runtime_stop(runtime);
   percore_runtime_join(runtime);
   percore_runtime_free(runtime);

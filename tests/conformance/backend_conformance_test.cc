@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -17,7 +18,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <algorithm>
 #include <vector>
 
 #include "percore/runtime/backend/backend.h"

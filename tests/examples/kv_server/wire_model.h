@@ -10,7 +10,7 @@
 namespace percore::kv {
 
 struct WireModelOptions {
-  uint64_t seed = 1;    // also in every key: one for each run on a server
+  uint64_t seed = 1;  // also in every key: one for each run on a server
   int connections = 16;
   int rounds = 10;
   int pipeline = 40;    // commands of one client before it looks for answers

@@ -70,9 +70,9 @@ TEST_F(OwnedLoop, EveryMessageOfManyThreadsRunsOnce) {
       for (int i = 0; i < kEach; ++i) {
         const size_t at = static_cast<size_t>(t * kEach + i);
         ASSERT_EQ(base_->mailbox()->Send(Message([&, at] {
-                    ++counts[at];  // on the loop's thread only
-                    ran.fetch_add(1, std::memory_order_release);
-                  })),
+          ++counts[at];  // on the loop's thread only
+          ran.fetch_add(1, std::memory_order_release);
+        })),
                   SendResult::kOk);
       }
     });
