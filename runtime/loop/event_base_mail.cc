@@ -102,8 +102,10 @@ int EventBase::RunMessages() {
   MessageLane* lane = mailbox_->messages_if_any();
   if (lane == nullptr) return ran;
   // Up to a mark, so that mail cannot starve I/O: what came meanwhile waits
-  // for the next turn.
-  std::size_t left = lane->SizeApprox();
+  // for the next turn. And no more than this many, so that a flood cannot make
+  // turns longer and longer.
+  constexpr std::size_t kMostInATurn = 1024;
+  std::size_t left = std::min(lane->SizeApprox(), kMostInATurn);
   if (left != 0) stats_.mail_depth.Add(left);
   for (;;) {
     if (inbox_at_ == inbox_end_) {

@@ -74,7 +74,9 @@ struct Recorder : Service {
     if (answers) done();
   }
   void Destroy(int core) override {
-    if (runtime->running()) EXPECT_EQ(runtime->CurrentCore(), core);
+    if (runtime->running()) {
+      EXPECT_EQ(runtime->CurrentCore(), core);
+    }
     ++destroyed;
   }
   RuntimeCore* runtime;
