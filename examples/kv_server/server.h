@@ -23,6 +23,9 @@ struct ServerOptions {
   size_t memory = size_t{64} << 20;   // bytes, of all shards together
 };
 
+// A Service of its own, not a Sharded<Shard>: that one refuses messages between
+// shards from the moment it quiesces, and a drain here answers what clients
+// have asked for, other shards' keys included.
 class Server : public Service {
  public:
   // The least memory that a shard works with: two of the largest items.
