@@ -177,7 +177,7 @@ TEST(RuntimeCore, MessagesBetweenCoresKeepTheirOrderAndAreBatched) {
   EXPECT_LE(stats[0].message_batches, 1601u / 16 + 4);
 }
 
-// semantics of DESIGN: an idle process is at rest, with the stall detector
+// DESIGN, Mailbox: an idle process is at rest, with the stall detector
 // and the statistics on.
 TEST(RuntimeCore, IdleIsIdle) {
   RuntimeOptions options = Cores(2);
