@@ -2,7 +2,7 @@
  * The one header of libevent 1.x: everything, on one current base.
  *
  * New programs include <event2/...>. The names of later parts of percore
- * (buffers, bufferevents, tags) join here with those parts.
+ * (tags) join here with those parts.
  */
 #ifndef PERCORE_EVENT_H_
 #define PERCORE_EVENT_H_
@@ -23,5 +23,15 @@
 #include <event2/event.h>
 
 #include <event2/event_compat.h>
+
+#include <event2/buffer.h>
+
+#include <event2/buffer_compat.h>
+
+#include <event2/bufferevent.h>
+
+#include <event2/bufferevent_struct.h>
+
+#include <event2/bufferevent_compat.h>
 
 #endif /* PERCORE_EVENT_H_ */

@@ -1,6 +1,6 @@
 /*
  * The headers as a strict C89 program has them: the C library's own headers
- * first and nothing but POSIX asked for, then every header of the runtime,
+ * first and nothing but POSIX asked for, then every header of runtime and net,
  * the 1.x ones too. Compiled with -std=c89 -pedantic -Werror.
  */
 #define _POSIX_C_SOURCE 200112L
@@ -19,6 +19,20 @@
 #include <event2/event_struct.h>
 
 #include <event2/event.h>
+
+#include <event2/listener.h>
+
+#include <event2/bufferevent_ssl.h>
+
+#include <event2/bufferevent_compat.h>
+
+#include <event2/bufferevent_struct.h>
+
+#include <event2/bufferevent.h>
+
+#include <event2/buffer_compat.h>
+
+#include <event2/buffer.h>
 
 #include <event.h>
 #include <evutil.h>
@@ -39,6 +53,13 @@ static const struct abi_row rows[] = {
 #define PERCORE_ABI_VALUE_2_2 ABI_ROWS_VALUE
 #endif
 #include "percore/runtime/capi/abi_facts.inc"
+#define PERCORE_ABI_TYPE ABI_ROWS_TYPE
+#define PERCORE_ABI_MEMBER ABI_ROWS_MEMBER
+#define PERCORE_ABI_VALUE ABI_ROWS_VALUE
+#ifndef TESTING_DEBIAN_LIBEVENT
+#define PERCORE_ABI_VALUE_2_2 ABI_ROWS_VALUE
+#endif
+#include "percore/net/capi/abi_facts.inc"
     {NULL, 0, 0}};
 
 const struct abi_row* abi_rows_c89(size_t* count) {

@@ -1,9 +1,16 @@
 // The binary interface of libevent 2.1.12 on x86_64 Linux: every size, offset
 // and value that a program compiled against its headers has built in.
 
+#include <event2/buffer.h>
+#include <event2/buffer_compat.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_compat.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <event2/event_compat.h>
 #include <event2/event_struct.h>
+#include <event2/listener.h>
 #include <event2/thread.h>
 #include <event2/util.h>
 #ifndef TESTING_DEBIAN_LIBEVENT
@@ -30,10 +37,17 @@ const abi_row kRows[] = {
 #define PERCORE_ABI_VALUE_2_2 ABI_ROWS_VALUE
 #endif
 #include "percore/runtime/capi/abi_facts.inc"
+#define PERCORE_ABI_TYPE ABI_ROWS_TYPE
+#define PERCORE_ABI_MEMBER ABI_ROWS_MEMBER
+#define PERCORE_ABI_VALUE ABI_ROWS_VALUE
+#ifndef TESTING_DEBIAN_LIBEVENT
+#define PERCORE_ABI_VALUE_2_2 ABI_ROWS_VALUE
+#endif
+#include "percore/net/capi/abi_facts.inc"
 };
 
 TEST(Abi, LayoutAndValuesAsCppSeesThem) {
-  EXPECT_GT(std::size(kRows), 150u);
+  EXPECT_GT(std::size(kRows), 250u);
   for (const abi_row& row : kRows) EXPECT_EQ(row.got, row.want) << row.what;
 }
 
@@ -107,6 +121,27 @@ TEST(Abi, QueueMacrosDoNotLeak) {
 #if (defined(TAILQ_HEAD) || defined(LIST_ENTRY)) && !defined(_SYS_QUEUE_H_)
   FAIL() << "TAILQ_HEAD or LIST_ENTRY is left behind";
 #endif
+}
+
+// api evbuffer_iovec, EVBUFFER_IOVEC_IS_NATIVE_
+// A program may give the library vectors of its own.
+TEST(Abi, BufferVectorsAreTheSystems) {
+#if !defined(evbuffer_iovec) || !defined(EVBUFFER_IOVEC_IS_NATIVE_)
+  FAIL() << "evbuffer_iovec is not a macro";
+#endif
+  EXPECT_TRUE((std::is_same_v<struct evbuffer_iovec, struct iovec>));
+}
+
+// api evbuffercb, everrorcb, EVBUFFER_LENGTH, EVBUFFER_DATA, EVBUFFER_INPUT,
+// EVBUFFER_OUTPUT
+TEST(Abi, OldNamesOfStreamsAreMacros) {
+#if !defined(evbuffercb) || !defined(everrorcb) ||          \
+    !defined(EVBUFFER_LENGTH) || !defined(EVBUFFER_DATA) || \
+    !defined(EVBUFFER_INPUT) || !defined(EVBUFFER_OUTPUT)
+  FAIL() << "an old name is not a macro";
+#endif
+  EXPECT_TRUE((std::is_same_v<evbuffercb, bufferevent_data_cb>));
+  EXPECT_TRUE((std::is_same_v<everrorcb, bufferevent_event_cb>));
 }
 
 }  // namespace
