@@ -30,6 +30,8 @@ void event_enable_debug_logging(ev_uint32_t which) {
 void event_set_mem_functions(void* (*malloc_fn)(size_t),
                              void* (*realloc_fn)(void*, size_t),
                              void (*free_fn)(void*)) {
+  // What was kept came from the functions in use until now.
+  percore::ReleasePools();
   percore::State().malloc_fn = malloc_fn;
   percore::State().realloc_fn = realloc_fn;
   percore::State().free_fn = free_fn;
@@ -41,6 +43,7 @@ void libevent_global_shutdown(void) {
   percore::DisableDebugMode();
   percore::MemFree(percore::State().supported_methods.exchange(nullptr));
   percore::SignalRegistry::Shutdown();
+  percore::ReleasePools();
 }
 
 // --- Exported, though no header declares them: generated code and old

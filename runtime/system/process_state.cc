@@ -32,4 +32,22 @@ void InstallForkHandler() {
   pthread_atfork(nullptr, nullptr, &CountFork);
 }
 
+void RegisterPoolRelease(void (*release)()) {
+  for (auto& slot : State().pool_releases) {
+    void (*expected)() = nullptr;
+    if (slot.load(std::memory_order_relaxed) == release ||
+        slot.compare_exchange_strong(expected, release) ||
+        expected == release) {
+      return;
+    }
+  }
+}
+
+void ReleasePools() {
+  for (auto& slot : State().pool_releases) {
+    void (*const release)() = slot.load(std::memory_order_relaxed);
+    if (release != nullptr) release();
+  }
+}
+
 }  // namespace percore

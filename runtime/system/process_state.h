@@ -22,7 +22,7 @@ struct event_base;
 namespace percore {
 
 // Bumped whenever the layout of ProcessState or the meaning of a field changes.
-inline constexpr std::uint32_t kProcessStateVersion = 1;
+inline constexpr std::uint32_t kProcessStateVersion = 2;
 
 // The evthread lock functions, as <event2/thread.h> lays them out.
 struct LockFunctions {
@@ -88,6 +88,10 @@ struct ProcessState {
   // knows no loop; the loop registers here).
   std::atomic<void (*)(int fd)> before_close{};
 
+  // Return to the allocator what the calling thread keeps for reuse: one entry
+  // for each copy of the code that keeps something.
+  std::atomic<void (*)()> pool_releases[8]{};
+
   // What event_get_supported_methods returned last; owned here.
   std::atomic<const char**> supported_methods{};
 };
@@ -107,6 +111,13 @@ inline ProcessState& State() { return percore_state; }
 // The fork generation, and the registration of the handler that counts it.
 // Any thread; not in a signal handler.
 void InstallForkHandler();
+
+// Adds `release` to State().pool_releases, once. When there is no room left
+// (more copies of the code than that are loaded) what they keep stays until
+// their threads end. Any thread.
+void RegisterPoolRelease(void (*release)());
+// Calls them all. Any thread; it returns what this thread keeps.
+void ReleasePools();
 
 inline std::uint32_t ForkGeneration() {
   return percore_state.fork_generation.load(std::memory_order_relaxed);

@@ -1,0 +1,85 @@
+#include "percore/net/buffer/segment.h"
+
+#include <climits>
+
+#include "percore/net/buffer/file_segment.h"
+#include "percore/net/buffer/segment_pool.h"
+#include "percore/runtime/system/memory.h"
+
+namespace percore {
+namespace {
+
+Segment* Initialise(void* p, std::size_t total) {
+  Segment* s = new (p) Segment;
+  s->next = nullptr;
+  s->memory = reinterpret_cast<unsigned char*>(s + 1);
+  s->begin = s->end = s->memory;
+  s->limit = static_cast<unsigned char*>(p) + total;
+  s->flags = Segment::kOwned;
+  s->references.store(1, std::memory_order_relaxed);
+  return s;
+}
+
+}  // namespace
+
+Segment* NewSegment(std::size_t size) {
+  if (size > SSIZE_MAX - sizeof(Segment)) return nullptr;
+  const std::size_t need = size + sizeof(Segment);
+  std::size_t total = kSmallestSegment;
+  if (need > kReadSegment) {
+    // Large: what is asked for, in whole pages; doubling would waste up to
+    // half of it.
+    total = need <= SIZE_MAX - 4095 ? (need + 4095) & ~std::size_t{4095} : need;
+  } else if (need > 65536) {
+    total = kReadSegment;
+  } else {
+    while (total < need) total <<= 1;
+  }
+  void* p = SegmentPool::Take(total);
+  if (p == nullptr) return nullptr;
+  return Initialise(p, total);
+}
+
+Segment* NewForeignSegment(std::size_t extra, std::uint32_t flags) {
+  void* p = MemAlloc(sizeof(Segment) + extra);
+  if (p == nullptr) return nullptr;
+  Segment* s = new (p) Segment;
+  s->next = nullptr;
+  s->begin = s->end = s->limit = s->memory = nullptr;
+  s->flags = flags;
+  s->references.store(1, std::memory_order_relaxed);
+  return s;
+}
+
+void RecycleOwned(Segment* s) {
+  SegmentPool::Give(s, static_cast<std::size_t>(
+                           s->limit - reinterpret_cast<unsigned char*>(s)));
+}
+
+void ReleaseSlow(Segment* s) {
+  // acq_rel: what other holders read of the bytes comes before they go.
+  if (s->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (s->flags & Segment::kOwned) {
+    RecycleOwned(s);
+    return;
+  }
+  if (s->flags & Segment::kReference) {
+    const ReferenceExtra extra = *Extra<ReferenceExtra>(s);
+    MemFree(s);
+    if (extra.cleanup != nullptr) {
+      extra.cleanup(extra.data, extra.size, extra.arg);
+    }
+    return;
+  }
+  if (s->flags & Segment::kShared) {
+    Segment* shown = Extra<SharedExtra>(s)->shown;
+    MemFree(s);
+    ReleaseSlow(shown);
+    return;
+  }
+  FileSegment* file = Extra<FileExtra>(s)->file;
+  MemFree(s);
+  file->Unref();
+}
+
+}  // namespace percore
