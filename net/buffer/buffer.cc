@@ -39,12 +39,12 @@ void Buffer::Unref() {
 }
 
 std::size_t Buffer::size() const {
-  BufferGuard guard(this);
+  BufferGuard guard(this, BufferGuard::kLook);
   return length_;
 }
 
 std::size_t Buffer::ContiguousSize() const {
-  BufferGuard guard(this);
+  BufferGuard guard(this, BufferGuard::kLook);
   return first_ != nullptr ? first_->size() : 0;
 }
 
@@ -302,6 +302,16 @@ void Buffer::Unfreeze(bool front) {
       static_cast<std::uint8_t>(bits_ & ~(front ? kFrozenFront : kFrozenEnd));
 }
 
+void Buffer::SetFlags(std::uint32_t flags) {
+  BufferGuard guard(this);
+  flags_ |= flags;
+}
+
+void Buffer::ClearFlags(std::uint32_t flags) {
+  BufferGuard guard(this);
+  flags_ &= ~flags;
+}
+
 bool Buffer::EnableLocking(void* lock) {
   if (lock_ != nullptr) return false;
   lock_ = BufferLock::Create(lock, /*two_levels=*/false);
@@ -336,7 +346,12 @@ void BufferGuard::ReleaseDoomed() {
 
 void BufferGuard::Notify(Buffer* b, std::size_t added, std::size_t removed) {
   const bool leaf_only = lock_ != nullptr && held_ == BufferLock::Held::kLeaf;
-  if (b->NoteChange(added, removed, leaf_only)) RunCallbacks(b);
+  const unsigned due = b->NoteChange(added, removed, leaf_only);
+  if (due == Buffer::kNothing) return;
+  const bool leaf = lock_ != nullptr && held_ != BufferLock::Held::kOuter;
+  if (leaf) lock_->UnlockLeaf();
+  b->RunDue(due, added, removed, leaf_only);
+  if (leaf) lock_->LockLeaf();
 }
 
 void BufferGuard::RunCallbacks(Buffer* b) {

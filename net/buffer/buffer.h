@@ -147,8 +147,8 @@ class Buffer {
 
   void Freeze(bool front);
   void Unfreeze(bool front);
-  void SetFlags(std::uint32_t flags) { flags_ |= flags; }
-  void ClearFlags(std::uint32_t flags) { flags_ &= ~flags; }
+  void SetFlags(std::uint32_t flags);
+  void ClearFlags(std::uint32_t flags);
   std::uint32_t flags() const { return flags_; }
 
   // --- Callbacks (buffer_callbacks.cc) ------------------------------------
@@ -158,8 +158,8 @@ class Buffer {
   bool RemoveCallback(evbuffer_cb_entry* entry);
   bool RemoveCallback(evbuffer_cb_func fn, void* arg);
   void RemoveAllCallbacks();
-  static void SetCallbackFlags(evbuffer_cb_entry* entry, std::uint32_t set,
-                               std::uint32_t clear);
+  void SetCallbackFlags(evbuffer_cb_entry* entry, std::uint32_t set,
+                        std::uint32_t clear);
   // From now on callbacks run from the loop of `base`.
   bool DeferCallbacks(EventBase* base);
 
@@ -172,17 +172,20 @@ class Buffer {
 
   // --- For the stream that owns this buffer -------------------------------
 
-  // Called after each change, under the guard. Runs no user code.
-  using Observer = void (*)(Buffer*, std::size_t added, std::size_t removed);
+  // Called after each change and the callbacks, without the leaf lock;
+  // `leaf_only`: the outer lock is not held, another thread's callback runs.
+  // Runs no user code then.
+  using Observer = void (*)(Buffer*, std::size_t added, std::size_t removed,
+                            bool leaf_only);
   void SetObserver(Observer observer);
   // The stream's lock, which outlives this; callbacks caused from a thread
   // other than the loop's are deferred to `base`.
   void ShareLock(BufferLock* lock, bool is_output);
   void SetBase(EventBase* base) { base_ = base; }
   BufferLock* lock() const { return lock_; }
-  // One read of at most `limit` bytes, frozen or not. Bytes, 0 at the end, -1
-  // with errno.
-  ev_ssize_t ReadSome(int fd, std::size_t limit);
+  // As Read and Write, frozen or not.
+  ev_ssize_t ReadForStream(int fd, std::size_t limit);
+  ev_ssize_t WriteForStream(int fd, std::size_t limit);
 
  private:
   friend class BufferGuard;
@@ -214,6 +217,7 @@ class Buffer {
     }
   }
 
+  ev_ssize_t ReadSome(int fd, std::size_t limit);
   bool AddSlow(const void* data, std::size_t n);
   bool AddLocked(const void* data, std::size_t n);
   bool PrependLocked(const void* data, std::size_t n);
@@ -248,9 +252,12 @@ class Buffer {
   bool CommitLocked(const iovec* vectors, int n_vec);
   int WriteLocked(int fd, std::size_t limit, class BufferGuard* doomed);
 
-  // Tells the observer and counts for the callbacks, under the guard. True:
-  // RunCallbacks is to follow, without a leaf lock.
-  bool NoteChange(std::size_t added, std::size_t removed, bool leaf_only);
+  // Counts for the callbacks, under the guard; what of RunNow is to be done.
+  enum Due : unsigned { kNothing = 0, kCallbacks = 1, kObserver = 2 };
+  unsigned NoteChange(std::size_t added, std::size_t removed, bool leaf_only);
+  // Without a leaf lock.
+  void RunDue(unsigned due, std::size_t added, std::size_t removed,
+              bool leaf_only);
   void RunCallbacks();
   bool EnsureCallbacks();
   void UpdateWatched();
@@ -273,11 +280,12 @@ class Buffer {
 // when no leaf lock is held any more.
 class BufferGuard {
  public:
-  enum Access { kFull, kAppend };
+  enum Access { kFull, kAppend, kLook };
   explicit BufferGuard(const Buffer* b, Access access = kFull)
       : lock_((b->bits_ & Buffer::kLocked) ? b->lock_ : nullptr) {
     if (lock_ != nullptr) [[unlikely]] {
-      held_ = access == kAppend && (b->bits_ & Buffer::kAppendsByLeaf)
+      held_ = access == kLook ? lock_->EnterLook()
+              : access == kAppend && (b->bits_ & Buffer::kAppendsByLeaf)
                   ? lock_->EnterAppend()
                   : lock_->EnterFull();
     }
@@ -303,7 +311,7 @@ class BufferGuard {
   void Changed(Buffer* b, std::size_t added, std::size_t removed) {
     if (b->bits_ & Buffer::kWatched) Notify(b, added, removed);
   }
-  // The callbacks of `b`, without the leaf.
+  // The callbacks of `b`, which had been deferred.
   void RunCallbacks(Buffer* b);
 
  private:

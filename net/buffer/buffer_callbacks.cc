@@ -133,6 +133,7 @@ void Buffer::RemoveAllCallbacks() {
 
 void Buffer::SetCallbackFlags(evbuffer_cb_entry* entry, std::uint32_t set,
                               std::uint32_t clear) {
+  BufferGuard guard(this);
   entry->flags = (entry->flags | (set & EVBUFFER_CB_ENABLED)) &
                  ~(clear & EVBUFFER_CB_ENABLED);
 }
@@ -145,17 +146,17 @@ bool Buffer::DeferCallbacks(EventBase* base) {
   return true;
 }
 
-bool Buffer::NoteChange(std::size_t added, std::size_t removed,
-                        bool leaf_only) {
-  if (observer_ != nullptr) observer_(this, added, removed);
-  if (callbacks_ == nullptr || callbacks_->empty()) return false;
+unsigned Buffer::NoteChange(std::size_t added, std::size_t removed,
+                            bool leaf_only) {
+  const unsigned due = observer_ != nullptr ? kObserver : kNothing;
+  if (callbacks_ == nullptr || callbacks_->empty()) return due;
   callbacks_->added += added;
   callbacks_->removed += removed;
   const bool foreign =
       leaf_only || (lock_ != nullptr && lock_->two_levels() &&
                     base_ != nullptr && base_->running() && !base_->OnOwner());
-  if (!foreign && !callbacks_->always_deferred) return true;
-  if (callbacks_->scheduled) return false;
+  if (!foreign && !callbacks_->always_deferred) return due | kCallbacks;
+  if (callbacks_->scheduled) return due;
   if (callbacks_->base != base_) {
     base_->InitCallback(&callbacks_->deferred, base_->priorities() / 2,
                         &BufferCallbacks::RunDeferred, this);
@@ -164,7 +165,15 @@ bool Buffer::NoteChange(std::size_t added, std::size_t removed,
   callbacks_->scheduled = true;
   ++references_;
   base_->ScheduleCallback(&callbacks_->deferred);
-  return false;
+  return due;
+}
+
+// The observer last: what it does to the buffer is a change of its own.
+void Buffer::RunDue(unsigned due, std::size_t added, std::size_t removed,
+                    bool leaf_only) {
+  const Observer observer = due & kObserver ? observer_ : nullptr;
+  if (due & kCallbacks) RunCallbacks();
+  if (observer != nullptr) observer(this, added, removed, leaf_only);
 }
 
 void BufferCallbacks::RunDeferred(event_callback*, void* buffer) {

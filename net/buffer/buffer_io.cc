@@ -33,6 +33,22 @@ int Buffer::Read(int fd, ev_ssize_t limit) {
   return static_cast<int>(n);
 }
 
+ev_ssize_t Buffer::ReadForStream(int fd, std::size_t limit) {
+  BufferGuard guard(this);
+  const ev_ssize_t n = ReadSome(fd, limit);
+  if (n > 0) guard.Changed(this, static_cast<std::size_t>(n), 0);
+  return n;
+}
+
+ev_ssize_t Buffer::WriteForStream(int fd, std::size_t limit) {
+  BufferGuard guard(this);
+  if (limit > length_) limit = length_;
+  if (limit == 0) return 0;
+  const int n = WriteLocked(fd, limit, &guard);
+  if (n > 0) guard.Changed(this, 0, static_cast<std::size_t>(n));
+  return n;
+}
+
 bool Buffer::SetMaxRead(std::size_t n) {
   if (n > INT_MAX) return false;
   max_read_ = static_cast<std::uint32_t>(n);
@@ -117,7 +133,7 @@ int Buffer::Write(int fd, ev_ssize_t limit) {
   if (limit >= 0 && static_cast<std::size_t>(limit) < most) {
     most = static_cast<std::size_t>(limit);
   }
-  if (most == 0) return limit == 0 && length_ != 0 ? 0 : -1;
+  if (most == 0) return -1;
   const int n = WriteLocked(fd, most, &guard);
   if (n > 0) guard.Changed(this, 0, static_cast<std::size_t>(n));
   return n;

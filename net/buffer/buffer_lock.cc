@@ -35,6 +35,8 @@ BufferLock* BufferLock::Create(void* lock, bool two_levels) {
 
 void BufferLock::Destroy(BufferLock* lock) {
   if (lock == nullptr) return;
+  // acq_rel: the others' last use comes before.
+  if (lock->users_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (lock->owned_) {
     State().locks.free(lock->outer_, EVTHREAD_LOCKTYPE_RECURSIVE);
   }
@@ -89,6 +91,12 @@ BufferLock::Held BufferLock::EnterAppend() {
   if (explicit_depth_ == 0) return Held::kLeaf;
   UnlockLeaf();
   return EnterFull();
+}
+
+BufferLock::Held BufferLock::EnterLook() {
+  if (!two_levels_) return EnterFull();
+  LockLeaf();
+  return Held::kLeaf;
 }
 
 void BufferLock::Leave(Held held) {

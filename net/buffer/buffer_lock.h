@@ -19,6 +19,8 @@
 
 #include <pthread.h>
 
+#include <atomic>
+
 namespace percore {
 
 class BufferLock {
@@ -29,10 +31,14 @@ class BufferLock {
   // A lock through the evthread callbacks; `lock` null: makes one. Null when
   // there are no callbacks or no memory.
   static BufferLock* Create(void* lock, bool two_levels);
+  // One more user of it, and one less; the last destroys it. Null is ignored.
+  void Share() { users_.fetch_add(1, std::memory_order_relaxed); }
   static void Destroy(BufferLock* lock);
 
   Held EnterFull();
   Held EnterAppend();
+  // To read a size: never waits for callbacks.
+  Held EnterLook();
   void Leave(Held held);
 
   // The outer lock alone: around callbacks.
@@ -61,6 +67,7 @@ class BufferLock {
   bool direct_ = false;
   bool owned_ = false;
   bool two_levels_ = false;
+  std::atomic<int> users_{1};
   int explicit_depth_ = 0;  // guarded by the leaf
   pthread_mutex_t leaf_;
 };

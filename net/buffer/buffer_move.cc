@@ -37,7 +37,10 @@ void Buffer::Splice(Buffer* source, bool in_front) {
 }
 
 bool Buffer::Take(Buffer* source) {
-  if (source == this) return true;
+  if (source == this) {
+    BufferGuard guard(this);
+    return true;
+  }
   BufferPairGuard guard(this, source, /*appends=*/true);
   const std::size_t n = source->length_;
   if (n == 0 && source->tail_ == nullptr) return true;

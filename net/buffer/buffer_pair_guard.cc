@@ -67,13 +67,17 @@ void BufferPairGuard::Notify(std::size_t added, std::size_t removed) {
       ((source_->bits_ | target_->bits_) & Buffer::kWatched) != 0;
   if (!watched) return;
   const bool target_leaf_only = target_lock_ != nullptr && !target_outer_;
-  const bool run_source = removed != 0 && (source_->bits_ & Buffer::kWatched) &&
-                          source_->NoteChange(0, removed, false);
-  const bool run_target = (target_->bits_ & Buffer::kWatched) &&
-                          target_->NoteChange(added, 0, target_leaf_only);
+  unsigned source_due = Buffer::kNothing;
+  if (removed != 0 && (source_->bits_ & Buffer::kWatched)) {
+    source_due = source_->NoteChange(0, removed, false);
+  }
+  unsigned target_due = Buffer::kNothing;
+  if (target_->bits_ & Buffer::kWatched) {
+    target_due = target_->NoteChange(added, 0, target_leaf_only);
+  }
   UnlockLeaves();
-  if (run_source) source_->RunCallbacks();
-  if (run_target) target_->RunCallbacks();
+  if (source_due != 0) source_->RunDue(source_due, 0, removed, false);
+  if (target_due != 0) target_->RunDue(target_due, added, 0, target_leaf_only);
 }
 
 }  // namespace percore

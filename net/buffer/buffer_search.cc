@@ -167,7 +167,9 @@ evbuffer_ptr Buffer::SearchEolLocked(const evbuffer_ptr* from,
   if (eol_size == nullptr) eol_size = &ignored;
   *eol_size = 0;
   const evbuffer_ptr start = from != nullptr ? *from : PositionAt(0);
-  if (start.pos < 0) return NotFound();
+  if (start.pos < 0 || style < EVBUFFER_EOL_ANY || style > EVBUFFER_EOL_NUL) {
+    return NotFound();
+  }
   if (style == EVBUFFER_EOL_CRLF_STRICT) {
     const evbuffer_ptr found = SearchLocked("\r\n", 2, &start, nullptr);
     if (found.pos >= 0) *eol_size = 2;

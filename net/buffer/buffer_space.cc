@@ -14,7 +14,13 @@ int Buffer::Reserve(ev_ssize_t n, iovec* vectors, int n_vec) {
 int Buffer::ReserveLocked(std::size_t n, iovec* vectors, int n_vec) {
   if (n > SSIZE_MAX - length_) return -1;
   const bool tail_is_own = tail_ != nullptr && tail_->flags == Segment::kOwned;
-  if (n_vec == 1) {
+  // One piece if there is one that is large enough.
+  const Segment* spare = FirstSpare();
+  bool one_piece = n_vec == 1;
+  if (!one_piece && (!tail_is_own || tail_->tail_room() < n)) {
+    one_piece = spare != nullptr && spare->tail_room() >= n;
+  }
+  if (one_piece) {
     if (!ExpandLocked(n)) return -1;
   } else {
     // What is there, and one more segment for the rest; a single one when
@@ -38,7 +44,7 @@ int Buffer::ReserveLocked(std::size_t n, iovec* vectors, int n_vec) {
   std::size_t room = 0;
   Segment* s = tail_;
   if (!tail_is_own || tail_->tail_room() == 0 ||
-      (n_vec == 1 && tail_->tail_room() < n)) {
+      (one_piece && tail_->tail_room() < n)) {
     s = FirstSpare();
   }
   for (; s != nullptr && count < n_vec && (room < n || count == 0);

@@ -91,6 +91,7 @@ EventBase* EventBase::Create(const BaseConfig* config) {
 
 bool EventBase::Init(const BaseConfig& config) {
   later_.Init();
+  pass_end_.Init();
   flags_ = config.flags;
   fork_generation_ = ForkGeneration();
   max_interval_ns_ = config.max_dispatch_interval_ns;
@@ -224,6 +225,7 @@ void EventBase::Free(bool run_finalizers) {
       Disown(ev);
     }
     DropActive(run_finalizers);
+    RunPassEnd();
   }
   FreeOnceEvents();
   while (ControlNode* node = message_nodes_) {
@@ -242,6 +244,7 @@ void EventBase::Free(bool run_finalizers) {
   for (timeval* tv : common_timeouts_) MemFree(tv);
   lock_.Destroy();
   MemDeleteAligned(this);
+  ReleasePools();
 }
 
 // Programs free an event after its base: it must not lead back here.

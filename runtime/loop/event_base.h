@@ -150,6 +150,14 @@ class EventBase {
     return owner_.load(std::memory_order_relaxed);
   }
   bool running() const { return running_; }
+  // As running(). Any thread.
+  bool Runs() const { return owner() != 0; }
+  bool RunsElsewhere() const {
+    const std::uintptr_t who = owner();
+    return who != 0 && who != ExecutorId();
+  }
+  // Turns begun so far. Owner.
+  std::uint64_t turn() const { return stats_.turns; }
 
   int SetPriorities(int n);
   int priorities() const { return static_cast<int>(queues_.size()); }
@@ -161,7 +169,18 @@ class EventBase {
   // True if it was not scheduled before. After more than 32 in one turn it
   // waits for the next.
   bool ScheduleCallback(event_callback* cb);
-  void CancelCallback(event_callback* cb);
+  // As ScheduleCallback, without that limit: for what only ends a turn's work,
+  // as the writes of streams. `next_turn`: not in this turn.
+  bool ScheduleAtEndOfTurn(event_callback* cb, bool next_turn);
+  // True if it was scheduled.
+  bool CancelCallback(event_callback* cb);
+  // Runs `run` once when this pass over the active callbacks ends, or the loop
+  // does; in Free at the latest. For the release of what callbacks may still
+  // have in their hands. Owner, while the loop runs; the memory is given up.
+  void RunAtEndOfPass(event_callback* cb, void (*run)(event_callback*, void*),
+                      void* arg);
+  // Those; the loop's own.
+  void RunPassEnd();
   // Runs `run` once from the loop after everything now queued at its priority.
   void FinalizeCallback(event_callback* cb,
                         void (*run)(event_callback*, void*));
@@ -352,6 +371,7 @@ class EventBase {
   Mailbox* mailbox_ = nullptr;
   PodVector<ActiveQueue> queues_;
   ActiveQueue later_;
+  ActiveQueue pass_end_;
   TimerQueue timers_;
   FdTable fds_;
   ReadyList ready_;

@@ -98,11 +98,52 @@ bool EventBase::ScheduleCallback(event_callback* cb) {
   return true;
 }
 
-void EventBase::CancelCallback(event_callback* cb) {
+bool EventBase::ScheduleAtEndOfTurn(event_callback* cb, bool next_turn) {
   Entrance entrance(this);
-  if (cb->evcb_flags & EVLIST_FINALIZING) return;
-  if (cb->evcb_flags & EVLIST_ACTIVE) UnqueueActive(cb);
-  if (cb->evcb_flags & EVLIST_ACTIVE_LATER) UnqueueLater(cb);
+  if (cb->evcb_flags &
+      (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) {
+    return false;
+  }
+  if (next_turn) {
+    QueueLater(cb);
+  } else {
+    QueueActive(cb);
+  }
+  WakeIfForeign();
+  return true;
+}
+
+bool EventBase::CancelCallback(event_callback* cb) {
+  Entrance entrance(this);
+  if (cb->evcb_flags & EVLIST_FINALIZING) return false;
+  if (cb->evcb_flags & EVLIST_ACTIVE) {
+    UnqueueActive(cb);
+    return true;
+  }
+  if (cb->evcb_flags & EVLIST_ACTIVE_LATER) {
+    UnqueueLater(cb);
+    return true;
+  }
+  return false;
+}
+
+void EventBase::RunAtEndOfPass(event_callback* cb,
+                               void (*run)(event_callback*, void*), void* arg) {
+  Entrance entrance(this);
+  InitCallback(cb, 0, run, arg);
+  cb->evcb_flags = EVLIST_INIT | EVLIST_FINALIZING;
+  pass_end_.PushBack(cb);
+  WakeIfForeign();
+}
+
+void EventBase::RunPassEnd() {
+  while (event_callback* cb = pass_end_.first()) {
+    pass_end_.Remove(cb);
+    const auto run = cb->evcb_cb_union.evcb_selfcb;
+    void* arg = cb->evcb_arg;
+    BaseLockDropped unlocked(&lock_);
+    run(cb, arg);
+  }
 }
 
 void EventBase::FinalizeCallback(event_callback* cb,
@@ -123,6 +164,7 @@ namespace {
 
 // What holds while a loop runs, and is undone however it ends.
 struct RunningScope {
+  EventBase* base;
   std::atomic<std::uintptr_t>* owner;
   bool* running;
   bool* time_cached;
@@ -133,6 +175,7 @@ struct RunningScope {
   BaseLock* lock;
 
   ~RunningScope() {
+    base->RunPassEnd();
     outboxes->Flush();
     Outboxes::SetCurrent(previous);
     *current = nullptr;
@@ -159,7 +202,8 @@ int EventBase::Loop(int flags) {
   }
   running_ = true;
   owner_.store(ExecutorId(), std::memory_order_relaxed);
-  RunningScope scope{&owner_,
+  RunningScope scope{this,
+                     &owner_,
                      &running_,
                      &time_cached_,
                      &current_,
@@ -220,6 +264,7 @@ int EventBase::RunTurns(int flags) {
     } else if ((flags & EVLOOP_ONCE) && ran != 0) {
       return 0;
     }
+    if (!pass_end_.empty()) RunPassEnd();
     outboxes_.Flush();
   }
 }
