@@ -348,6 +348,10 @@ void BufferGuard::Notify(Buffer* b, std::size_t added, std::size_t removed) {
   const bool leaf_only = lock_ != nullptr && held_ == BufferLock::Held::kLeaf;
   const unsigned due = b->NoteChange(added, removed, leaf_only);
   if (due == Buffer::kNothing) return;
+  if (lock_ != nullptr && !shared_) {
+    lock_->Share();
+    shared_ = true;
+  }
   const bool leaf = lock_ != nullptr && held_ != BufferLock::Held::kOuter;
   if (leaf) lock_->UnlockLeaf();
   b->RunDue(due, added, removed, leaf_only);

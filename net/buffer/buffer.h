@@ -172,12 +172,17 @@ class Buffer {
 
   // --- For the stream that owns this buffer -------------------------------
 
-  // Called after each change and the callbacks, without the leaf lock;
-  // `leaf_only`: the outer lock is not held, another thread's callback runs.
-  // Runs no user code then.
-  using Observer = void (*)(Buffer*, std::size_t added, std::size_t removed,
-                            bool leaf_only);
-  void SetObserver(Observer observer);
+  // kChanged: after each change and the callbacks, without the leaf lock;
+  // `leaf_only`: the outer lock is not held, another thread's callback runs,
+  // and no user code may run. kHold, kRelease: callbacks of this buffer are
+  // about to run, have run; the stream must live in between.
+  enum class Notice : std::uint8_t { kChanged, kHold, kRelease };
+  using Observer = void (*)(Buffer*, Notice notice, std::size_t added,
+                            std::size_t removed, bool leaf_only);
+  // Once.
+  void SetObserver(Observer observer) { observer_ = observer; }
+  // Whether changes are of interest.
+  void Observe(bool on);
   // The stream's lock, which outlives this; callbacks caused from a thread
   // other than the loop's are deferred to `base`.
   void ShareLock(BufferLock* lock, bool is_output);
@@ -199,6 +204,7 @@ class Buffer {
     kWatched = 8,  // callbacks or an observer
     kAppendsByLeaf = 16,
     kOwnsLock = 32,
+    kObserved = 64,
   };
   static constexpr std::uint8_t kAddIsSlow = kFrozenEnd | kLocked | kWatched;
 
@@ -320,6 +326,7 @@ class BufferGuard {
 
   BufferLock* lock_;
   BufferLock::Held held_ = BufferLock::Held::kOuter;
+  bool shared_ = false;  // keeps the lock: a callback may free its stream
   Segment* doomed_ = nullptr;
   Segment* last_ = nullptr;
 };

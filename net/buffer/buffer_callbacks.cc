@@ -65,14 +65,16 @@ bool Buffer::EnsureCallbacks() {
 }
 
 void Buffer::UpdateWatched() {
-  const bool watched =
-      observer_ != nullptr || (callbacks_ != nullptr && !callbacks_->empty());
+  const bool watched = (bits_ & kObserved) != 0 ||
+                       (callbacks_ != nullptr && !callbacks_->empty());
   bits_ =
       static_cast<std::uint8_t>(watched ? bits_ | kWatched : bits_ & ~kWatched);
 }
 
-void Buffer::SetObserver(Observer observer) {
-  observer_ = observer;
+void Buffer::Observe(bool on) {
+  BufferGuard guard(this, BufferGuard::kLook);
+  bits_ =
+      static_cast<std::uint8_t>(on ? bits_ | kObserved : bits_ & ~kObserved);
   UpdateWatched();
 }
 
@@ -148,7 +150,7 @@ bool Buffer::DeferCallbacks(EventBase* base) {
 
 unsigned Buffer::NoteChange(std::size_t added, std::size_t removed,
                             bool leaf_only) {
-  const unsigned due = observer_ != nullptr ? kObserver : kNothing;
+  const unsigned due = bits_ & kObserved ? kObserver : kNothing;
   if (callbacks_ == nullptr || callbacks_->empty()) return due;
   callbacks_->added += added;
   callbacks_->removed += removed;
@@ -171,9 +173,14 @@ unsigned Buffer::NoteChange(std::size_t added, std::size_t removed,
 // The observer last: what it does to the buffer is a change of its own.
 void Buffer::RunDue(unsigned due, std::size_t added, std::size_t removed,
                     bool leaf_only) {
-  const Observer observer = due & kObserver ? observer_ : nullptr;
+  const Observer observer = observer_;
+  const bool hold = observer != nullptr && (due & kCallbacks);
+  if (hold) observer(this, Notice::kHold, 0, 0, leaf_only);
   if (due & kCallbacks) RunCallbacks();
-  if (observer != nullptr) observer(this, added, removed, leaf_only);
+  if (due & kObserver) {
+    observer(this, Notice::kChanged, added, removed, leaf_only);
+  }
+  if (hold) observer(this, Notice::kRelease, 0, 0, leaf_only);
 }
 
 void BufferCallbacks::RunDeferred(event_callback*, void* buffer) {

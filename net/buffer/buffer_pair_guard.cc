@@ -39,6 +39,10 @@ BufferPairGuard::~BufferPairGuard() {
   UnlockLeaves();
   if (target_outer_) target_lock_->UnlockOuter();
   if (source_lock_ != nullptr) source_lock_->UnlockOuter();
+  if (shared_) {
+    BufferLock::Destroy(target_lock_);
+    BufferLock::Destroy(source_lock_);
+  }
 }
 
 void BufferPairGuard::LockLeaves() {
@@ -74,6 +78,11 @@ void BufferPairGuard::Notify(std::size_t added, std::size_t removed) {
   unsigned target_due = Buffer::kNothing;
   if (target_->bits_ & Buffer::kWatched) {
     target_due = target_->NoteChange(added, 0, target_leaf_only);
+  }
+  if ((source_due | target_due) != 0 && !shared_) {
+    if (target_lock_ != nullptr) target_lock_->Share();
+    if (source_lock_ != nullptr) source_lock_->Share();
+    shared_ = true;
   }
   UnlockLeaves();
   if (source_due != 0) source_->RunDue(source_due, 0, removed, false);

@@ -32,6 +32,7 @@ class BufferPairGuard {
   BufferLock* source_lock_;
   bool target_outer_ = false;
   bool leaves_ = false;
+  bool shared_ = false;  // keeps the locks: a callback may free their streams
 };
 
 }  // namespace percore

@@ -61,13 +61,19 @@ int ConnectSocket(Stream* s, const sockaddr* address, int size) {
     errno = error;
     return -1;
   }
-  if (own) s->SetFd(fd);
+  if (own) {
+    if (s->connect != nullptr) ConnectState::Drop(s);
+    ReplaceSocket(s, fd);
+  }
   if (start == Start::kRefused) {
     RefuseLater(s);
+    if (own) s->Enable(s->enabled);
     return 0;
   }
   // Told from the loop, also when it is done already.
-  return AwaitConnect(s);
+  const int result = AwaitConnect(s);
+  if (own) s->Enable(s->enabled);
+  return result;
 }
 
 int ConnectState::ByName(Stream* s, const addrinfo& hints, const char* name,

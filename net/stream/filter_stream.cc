@@ -254,9 +254,9 @@ int SetFilterFd(Stream* s, evutil_socket_t fd) {
 Stream* FilterBelow(Stream* s) { return AsFilter(s)->below; }
 
 constexpr StreamOps kFilterOps = {
-    StreamKind::kFilter, EnableFilter, DisableFilter, UnlinkFilter,
-    DestructFilter,      AdjustFilter, FlushFilter,   FilterFd,
-    SetFilterFd,         FilterBelow,  OutputChanged,
+    StreamKind::kFilter, EnableFilter,  DisableFilter, nullptr,  UnlinkFilter,
+    DestructFilter,      AdjustFilter,  FlushFilter,   FilterFd, SetFilterFd,
+    FilterBelow,         OutputChanged,
 };
 
 }  // namespace

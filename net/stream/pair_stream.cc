@@ -84,6 +84,18 @@ int EnablePair(Stream* stream, short what) {
   return 0;
 }
 
+// What the leaf kept from being moved.
+void AfterEnable(Stream* stream, short what, bool leaf_only) {
+  PairStream* s = AsPair(stream);
+  if (leaf_only || s->lock == nullptr || s->partner == nullptr) return;
+  if ((what & EV_READ) && ReadyToTake(s->partner, s)) {
+    Transfer(s->partner, s, false);
+  }
+  if ((what & EV_WRITE) && ReadyToTake(s, s->partner)) {
+    Transfer(s, s->partner, false);
+  }
+}
+
 int DisablePair(Stream* s, short what) {
   if (what & EV_READ) s->DelEvent(&s->ev_read);
   if (what & EV_WRITE) s->DelEvent(&s->ev_write);
@@ -118,9 +130,9 @@ int FlushPair(Stream* stream, short what, bufferevent_flush_mode mode) {
 }
 
 constexpr StreamOps kPairOps = {
-    StreamKind::kPair, EnablePair, DisablePair,   UnlinkPair,
-    nullptr,           AdjustPair, FlushPair,     nullptr,
-    nullptr,           nullptr,    OutputChanged,
+    StreamKind::kPair, EnablePair, DisablePair, AfterEnable,
+    UnlinkPair,        nullptr,    AdjustPair,  FlushPair,
+    nullptr,           nullptr,    nullptr,     OutputChanged,
 };
 
 PairStream* NewEnd(EventBase* base, int options, BufferLock* lock) {

@@ -270,11 +270,17 @@ int SetSocketFd(Stream* s, evutil_socket_t fd) {
 }
 
 constexpr StreamOps kSocketOps = {
-    StreamKind::kSocket, EnableSocket,
-    DisableSocket,       nullptr,
-    DestructSocket,      AdjustSocketTimeouts,
-    FlushSocket,         SocketFd,
-    SetSocketFd,         nullptr,
+    StreamKind::kSocket,
+    EnableSocket,
+    DisableSocket,
+    nullptr,
+    nullptr,
+    DestructSocket,
+    AdjustSocketTimeouts,
+    FlushSocket,
+    SocketFd,
+    SetSocketFd,
+    nullptr,
     OutputChanged,
 };
 

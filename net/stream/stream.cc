@@ -68,7 +68,9 @@ Stream* Stream::Create(std::size_t size, EventBase* base, const StreamOps* ops,
   }
   s->input_buffer.SetBase(base);
   s->output_buffer.SetBase(base);
-  s->output_buffer.SetObserver(&OutputChanged);
+  s->input_buffer.SetObserver(&OnInput);
+  s->output_buffer.SetObserver(&OnOutput);
+  s->output_buffer.Observe(true);
   s->enabled = EV_WRITE;
   if (base != nullptr) {
     const int priority = base->priorities() / 2;
@@ -172,12 +174,19 @@ void Stream::SetCallbacks(bufferevent_data_cb read, bufferevent_data_cb write,
 }
 
 int Stream::Enable(short what) {
-  LeafGuard leaf(this);
   short may = what;
-  if (read_suspended) may = static_cast<short>(may & ~EV_READ);
-  if (write_suspended) may = static_cast<short>(may & ~EV_WRITE);
-  enabled = static_cast<short>(enabled | what);
-  if (may != 0 && be_ops->enable(this, may) < 0) return -1;
+  {
+    LeafGuard leaf(this);
+    if (read_suspended) may = static_cast<short>(may & ~EV_READ);
+    if (write_suspended) may = static_cast<short>(may & ~EV_WRITE);
+    enabled = static_cast<short>(enabled | what);
+    if (may != 0 && be_ops->enable(this, may) < 0) return -1;
+  }
+  if (be_ops->after_enable != nullptr && may != 0) {
+    const bool outer = lock != nullptr && lock->TryLockOuter();
+    be_ops->after_enable(this, may, lock != nullptr && !outer);
+    if (outer) lock->UnlockOuter();
+  }
   return 0;
 }
 
@@ -197,7 +206,7 @@ void Stream::SetWatermark(short what, std::size_t low, std::size_t high) {
   wm_read.low = low;
   wm_read.high = high;
   // Only with a limit is it of interest what the program takes.
-  input_buffer.SetObserver(high != 0 ? &InputChanged : nullptr);
+  input_buffer.Observe(high != 0);
   if (high != 0 && input_buffer.size() >= high) {
     SuspendRead(kSuspendWatermark);
   } else {
@@ -205,10 +214,14 @@ void Stream::SetWatermark(short what, std::size_t low, std::size_t high) {
   }
 }
 
-// Only while there is a read high watermark.
-void Stream::InputChanged(Buffer* b, std::size_t added, std::size_t removed,
-                          bool) {
+void Stream::OnInput(Buffer* b, Buffer::Notice notice, std::size_t added,
+                     std::size_t removed, bool) {
   Stream* s = OwnerOf(b, kInputAt);
+  if (notice != Buffer::Notice::kChanged) {
+    s->HoldOrRelease(notice);
+    return;
+  }
+  // Only while there is a read high watermark.
   LeafGuard leaf(s);
   if (s->dead) return;
   const std::size_t size = b->size();
@@ -219,10 +232,22 @@ void Stream::InputChanged(Buffer* b, std::size_t added, std::size_t removed,
   }
 }
 
-void Stream::OutputChanged(Buffer* b, std::size_t added, std::size_t removed,
-                           bool leaf_only) {
+void Stream::OnOutput(Buffer* b, Buffer::Notice notice, std::size_t added,
+                      std::size_t removed, bool leaf_only) {
   Stream* s = OwnerOf(b, kOutputAt);
-  if (!s->dead) s->be_ops->output_changed(s, added, removed, leaf_only);
+  if (notice != Buffer::Notice::kChanged) {
+    s->HoldOrRelease(notice);
+  } else if (!s->dead) {
+    s->be_ops->output_changed(s, added, removed, leaf_only);
+  }
+}
+
+void Stream::HoldOrRelease(Buffer::Notice notice) {
+  if (notice == Buffer::Notice::kHold) {
+    Ref();
+  } else {
+    Unref();
+  }
 }
 
 int Stream::SetTimeouts(const timeval* read, const timeval* write) {

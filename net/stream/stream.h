@@ -45,6 +45,9 @@ struct bufferevent_ops {
   // EV_READ and EV_WRITE bits that may start, or are to stop. 0 or -1.
   int (*enable)(percore::Stream*, short what);
   int (*disable)(percore::Stream*, short what);
+  // May be null: after a program's enable, without the leaf lock; `leaf_only`
+  // as in output_changed.
+  void (*after_enable)(percore::Stream*, short what, bool leaf_only);
   // The last reference is gone: no more ties to other objects.
   void (*unlink)(percore::Stream*);
   // Releases what the kind owns; the memory itself is freed after.
@@ -194,6 +197,7 @@ struct Stream : bufferevent {
  private:
   void Defer();
   bool Undefer();
+  void HoldOrRelease(Buffer::Notice notice);
   short DueNow(short what, int with) const;
   void CallRead();
   void CallWrite();
@@ -204,10 +208,10 @@ struct Stream : bufferevent {
   static void DestroyFromLoop(event_callback* cb, void* arg);
   static void RetireOnOwner(ControlNode* node, bool closed);
   void Destroy();
-  static void InputChanged(Buffer* b, std::size_t added, std::size_t removed,
-                           bool leaf_only);
-  static void OutputChanged(Buffer* b, std::size_t added, std::size_t removed,
-                            bool leaf_only);
+  static void OnInput(Buffer* b, Buffer::Notice notice, std::size_t added,
+                      std::size_t removed, bool leaf_only);
+  static void OnOutput(Buffer* b, Buffer::Notice notice, std::size_t added,
+                       std::size_t removed, bool leaf_only);
   static void OnReadTimeout(evutil_socket_t fd, short what, void* arg);
   static void OnWriteTimeout(evutil_socket_t fd, short what, void* arg);
 };
