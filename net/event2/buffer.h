@@ -256,7 +256,7 @@ void evbuffer_file_segment_add_cleanup_cb(struct evbuffer_file_segment *seg,
    it. The data holds a reference to the segment. Read or mapped at once unless
    the buffer drains to an fd. -1: out of the segment, the end is frozen, or
    the file cannot be read; the caller's reference stays the caller's
-   (libevent 2.1 drops it). */
+   (libevent 2.1 drops it, unless the file could not be read). */
 EVENT2_EXPORT_SYMBOL
 int evbuffer_add_file_segment(struct evbuffer *buf,
                               struct evbuffer_file_segment *seg,
