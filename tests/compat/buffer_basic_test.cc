@@ -224,8 +224,9 @@ TEST(BufferBasic, Printf) {
 // NUL of vsnprintf never counts and never costs the last byte.
 TEST(BufferBasic, PrintfAtChunkBorders) {
   for (size_t before : {0, 1, 900, 970, 974, 975, 976, 977, 1000, 4000}) {
-    for (size_t n : {1, 2, 30, 48, 49, 50, 63, 64, 65, 975, 976, 977, 1023,
-                     1024, 1025, 4047, 4048, 4095, 4096, 4097, 20000}) {
+    for (size_t n :
+         {1,   2,    30,   48,   49,   50,   63,   64,   65,   975,  976,
+          977, 1023, 1024, 1025, 4047, 4048, 4095, 4096, 4097, 20000}) {
       const std::string head = Pattern(before);
       const std::string text = Pattern(n, 5);
       BufferPtr buf = NewBuffer(head);
@@ -276,6 +277,18 @@ TEST(BufferBasic, Flags) {
   EXPECT_EQ(Contents(buf), "abc");
 }
 
+// api evbuffer_enable_locking: no locks are installed in this program.
+// api evbuffer_lock, evbuffer_unlock
+TEST(BufferBasic, WithoutLocks) {
+  BufferPtr buf = NewBuffer("abc");
+  EXPECT_EQ(evbuffer_enable_locking(buf.get(), nullptr), -1);
+  evbuffer_lock(buf.get());
+  EXPECT_EQ(Contents(buf), "abc");
+  evbuffer_unlock(buf.get());
+  EXPECT_EQ(Add(buf.get(), "def"), 0);
+  EXPECT_EQ(Contents(buf), "abcdef");
+}
+
 // semantics 9.19
 // A program's arithmetic went wrong: the call fails and nothing changes. The
 // sizes leave no room for what is there already, so nothing tries to allocate.
@@ -289,13 +302,13 @@ TEST(BufferBasic, SizesThatCannotBe) {
     EXPECT_EQ(evbuffer_prepend(buf.get(), &byte, n), -1) << n;
     EXPECT_EQ(evbuffer_expand(buf.get(), n), -1) << n;
     evbuffer_iovec vec[2];
-    EXPECT_EQ(evbuffer_reserve_space(buf.get(), static_cast<ev_ssize_t>(n), vec,
-                                     1),
-              -1)
+    EXPECT_EQ(
+        evbuffer_reserve_space(buf.get(), static_cast<ev_ssize_t>(n), vec, 1),
+        -1)
         << n;
-    EXPECT_EQ(evbuffer_reserve_space(buf.get(), static_cast<ev_ssize_t>(n), vec,
-                                     2),
-              -1)
+    EXPECT_EQ(
+        evbuffer_reserve_space(buf.get(), static_cast<ev_ssize_t>(n), vec, 2),
+        -1)
         << n;
 #ifndef TESTING_DEBIAN_LIBEVENT
     // better: libevent takes the word of a reference for it.

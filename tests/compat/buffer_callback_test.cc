@@ -296,9 +296,8 @@ TEST_F(BufferCallback, RemovesItself) {
 
 TEST_F(BufferCallback, DisablesTheNext) {
   Watcher a(buf(), &journal_, "a"), b(buf(), &journal_, "b");
-  b.OnCall([&] {
-    evbuffer_cb_clear_flags(buf(), a.entry(), EVBUFFER_CB_ENABLED);
-  });
+  b.OnCall(
+      [&] { evbuffer_cb_clear_flags(buf(), a.entry(), EVBUFFER_CB_ENABLED); });
   Add(buf(), "x");
   EXPECT_EQ(Journal(), "b:0+1-0 ");
 }

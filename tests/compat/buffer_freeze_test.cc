@@ -96,8 +96,8 @@ TEST_F(BufferFreeze, FrontLetsAppendAndLook) {
   EXPECT_EQ(evbuffer_add_printf(buf(), "%d", 1), 1);
   EXPECT_EQ(evbuffer_add_buffer(buf(), other_.get()), 0);
   EXPECT_EQ(evbuffer_search(buf(), "rest", 4, nullptr).pos, 5);
-  EXPECT_EQ(
-      evbuffer_search_eol(buf(), nullptr, nullptr, EVBUFFER_EOL_LF).pos, 4);
+  EXPECT_EQ(evbuffer_search_eol(buf(), nullptr, nullptr, EVBUFFER_EOL_LF).pos,
+            4);
   EXPECT_GE(evbuffer_peek(buf(), -1, nullptr, nullptr, 0), 1);
   EXPECT_NE(evbuffer_pullup(buf(), -1), nullptr);
   EXPECT_EQ(evbuffer_get_length(buf()), 16u);

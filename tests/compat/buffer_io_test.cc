@@ -264,8 +264,8 @@ TEST_P(BufferIo, Relays) {
   for (int turn = 0; got.size() < data.size(); ++turn) {
     ASSERT_LT(turn, 100000);
     if (sent < data.size()) {
-      const size_t n = std::min<size_t>(1 + turn * 37 % 5000,
-                                        data.size() - sent);
+      const size_t n =
+          std::min<size_t>(1 + turn * 37 % 5000, data.size() - sent);
       const ssize_t wrote = write(channel_.in(), data.data() + sent, n);
       if (wrote > 0) sent += wrote;
     }
@@ -276,11 +276,12 @@ TEST_P(BufferIo, Relays) {
   EXPECT_TRUE(got == data);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, BufferIo, testing::Values(Channel::kSocket, Channel::kPipe),
-    [](const auto& test) {
-      return test.param == Channel::kPipe ? "pipe" : "socket";
-    });
+INSTANTIATE_TEST_SUITE_P(Each, BufferIo,
+                         testing::Values(Channel::kSocket, Channel::kPipe),
+                         [](const auto& test) {
+                           return test.param == Channel::kPipe ? "pipe"
+                                                               : "socket";
+                         });
 
 // A file has no FIONREAD that says "nothing yet".
 TEST(BufferIoFile, ReadAndWritten) {

@@ -133,9 +133,8 @@ TEST_P(BufferLine, SearchEolFromEverywhere) {
 TEST_P(BufferLine, SearchEolWithoutStartOrLength) {
   for (const std::string& text : Texts()) {
     BufferPtr buf = NewBuffer(text);
-    EXPECT_EQ(
-        evbuffer_search_eol(buf.get(), nullptr, nullptr, style()).pos,
-        FindEol(text, 0, style()).first);
+    EXPECT_EQ(evbuffer_search_eol(buf.get(), nullptr, nullptr, style()).pos,
+              FindEol(text, 0, style()).first);
     EXPECT_TRUE(Contents(buf) == text);
   }
 }
@@ -179,7 +178,7 @@ TEST_P(BufferLine, ReadlnWithoutLength) {
 
 // The line comes byte by byte, and is there when its end is.
 TEST_P(BufferLine, ReadlnAsTheBytesCome) {
-  const std::string eol = style() == EVBUFFER_EOL_NUL ? std::string(1, '\0')
+  const std::string eol = style() == EVBUFFER_EOL_NUL  ? std::string(1, '\0')
                           : style() == EVBUFFER_EOL_LF ? "\n"
                                                        : "\r\n";
   const std::string text = Pattern(50) + eol;

@@ -191,6 +191,24 @@ TEST(BufferMulticast, SourceMovedOn) {
   EXPECT_EQ(Contents(copy), "abcdef");
 }
 
+// What refers to a buffer's data comes into that buffer itself.
+TEST(BufferMulticast, MovedBackHome) {
+  Referenced ref("0123456789");
+  BufferPtr source = NewBuffer(), copy = NewBuffer();
+  ASSERT_EQ(ref.AddTo(source.get()), 0);
+  ASSERT_EQ(evbuffer_add_buffer_reference(copy.get(), source.get()), 0);
+  ASSERT_EQ(evbuffer_add_buffer(source.get(), copy.get()), 0);
+  EXPECT_EQ(Contents(source), "01234567890123456789");
+  copy.reset();
+  source.reset();
+#ifdef TESTING_DEBIAN_LIBEVENT
+  // better: libevent's reference is to the buffer, which keeps itself alive.
+  EXPECT_EQ(ref.released(), 0);
+#else
+  EXPECT_EQ(ref.released(), 1);
+#endif
+}
+
 // semantics 9.14
 TEST(BufferMulticast, OfAReferenceIsRefused) {
   BufferPtr source = NewBuffer("abc");

@@ -69,13 +69,13 @@ TEST(BufferPeek, EveryLength) {
         << length;
     for (int n_vec = 1; n_vec <= 4; ++n_vec) {
       std::vector<evbuffer_iovec> vec(4, evbuffer_iovec{nullptr, 99});
-      ASSERT_EQ(
-          evbuffer_peek(buf.get(), length, nullptr, vec.data(), n_vec),
-          pieces[length])
+      ASSERT_EQ(evbuffer_peek(buf.get(), length, nullptr, vec.data(), n_vec),
+                pieces[length])
           << length << " " << n_vec;
       const int filled = std::min(n_vec, pieces[length]);
-      const std::string want =
-          std::string("abcdefgh", filled == 1 ? 3 : filled == 2 ? 4 : 8);
+      const std::string want = std::string("abcdefgh", filled == 1   ? 3
+                                                       : filled == 2 ? 4
+                                                                     : 8);
       EXPECT_EQ(Join(vec, filled), want);
       for (int i = filled; i < 4; ++i) EXPECT_EQ(vec[i].iov_base, nullptr);
     }

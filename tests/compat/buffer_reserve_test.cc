@@ -72,8 +72,8 @@ TEST(BufferReserve, SeveralVectors) {
         const std::string before = Pattern(there);
         BufferPtr buf = NewBuffer(before);
         std::vector<evbuffer_iovec> vec(n_vec);
-        const int n = evbuffer_reserve_space(buf.get(), size, vec.data(),
-                                             n_vec);
+        const int n =
+            evbuffer_reserve_space(buf.get(), size, vec.data(), n_vec);
         ASSERT_GE(n, 1);
         ASSERT_LE(n, n_vec);
         ASSERT_GE(Total(vec.data(), n), static_cast<size_t>(size));
@@ -274,8 +274,11 @@ TEST(BufferReserve, AfterDrain) {
 // The last chunk cannot be added to, or is empty.
 TEST(BufferReserve, AfterReferencesAndEmptyChunks) {
   for (const std::vector<std::string>& pieces :
-       std::vector<std::vector<std::string>>{
-           {"abc"}, {""}, {"abc", ""}, {"", "", ""}, {"abc", "", "d", "", ""}}) {
+       std::vector<std::vector<std::string>>{{"abc"},
+                                             {""},
+                                             {"abc", ""},
+                                             {"", "", ""},
+                                             {"abc", "", "d", "", ""}}) {
     for (int n_vec : {1, 2, 5}) {
       BufferPtr buf = Chunks(pieces);
       const std::string before = Contents(buf);

@@ -84,8 +84,9 @@ TEST(BufferSearch, AllBytes) {
 TEST(BufferSearch, EverywhereInEveryChunking) {
   const std::string text = "aabaabaaabaabaacaabaabaadaaab";
   const std::vector<std::string> needles = {
-      "a", "b", "c", "d", "aa", "ab", "ba", "aab", "aac", "aabaa", "aabaaba",
-      "aabaabaac", "aabaabaad", "aaab", "x", "aax", text, text + "x"};
+      "a",         "b",    "c",   "d",     "aa",      "ab",
+      "ba",        "aab",  "aac", "aabaa", "aabaaba", "aabaabaac",
+      "aabaabaad", "aaab", "x",   "aax",   text,      text + "x"};
   for (size_t size = 1; size <= text.size(); ++size) {
     BufferPtr buf = ChunksOf(size, text);
     for (const std::string& what : needles) {
@@ -183,8 +184,8 @@ TEST(BufferPtr, Set) {
     EXPECT_EQ(evbuffer_ptr_set(buf.get(), &ptr, pos, EVBUFFER_PTR_SET), 0);
     EXPECT_EQ(ptr.pos, static_cast<ev_ssize_t>(pos));
   }
-  for (size_t pos : {size_t{7}, size_t{100}, size_t{EV_SSIZE_MAX},
-                     EV_SIZE_MAX}) {
+  for (size_t pos :
+       {size_t{7}, size_t{100}, size_t{EV_SSIZE_MAX}, EV_SIZE_MAX}) {
     EXPECT_EQ(evbuffer_ptr_set(buf.get(), &ptr, pos, EVBUFFER_PTR_SET), -1);
     EXPECT_EQ(ptr.pos, -1);
   }
@@ -236,8 +237,8 @@ TEST(BufferPtr, AddOfNothingAndTooMuch) {
   EXPECT_EQ(ptr.pos, 6);
   EXPECT_EQ(evbuffer_ptr_set(buf.get(), &ptr, 1, EVBUFFER_PTR_ADD), -1);
   EXPECT_EQ(ptr.pos, -1);
-  for (size_t n : {size_t{5}, EV_SIZE_MAX, EV_SIZE_MAX - 1,
-                   size_t{EV_SSIZE_MAX}}) {
+  for (size_t n :
+       {size_t{5}, EV_SIZE_MAX, EV_SIZE_MAX - 1, size_t{EV_SSIZE_MAX}}) {
     ptr = At(buf.get(), 2);
     EXPECT_EQ(evbuffer_ptr_set(buf.get(), &ptr, n, EVBUFFER_PTR_ADD), -1) << n;
   }

@@ -76,9 +76,9 @@ TEST(BufferSegment, NeverAdded) {
 // api evbuffer_file_segment_add_cleanup_cb, evbuffer_file_segment_cleanup_cb
 // semantics 9.15
 TEST(BufferSegment, CleanupComesLast) {
-  for (unsigned flags :
-       {0u, unsigned{EVBUF_FS_DISABLE_MMAP}, unsigned{EVBUF_FS_DISABLE_SENDFILE},
-        unsigned{EVBUF_FS_DISABLE_LOCKING}}) {
+  for (unsigned flags : {0u, unsigned{EVBUF_FS_DISABLE_MMAP},
+                         unsigned{EVBUF_FS_DISABLE_SENDFILE},
+                         unsigned{EVBUF_FS_DISABLE_LOCKING}}) {
     Ended ended;
     ended.fd = NewFile("0123456789");
     flags |= EVBUF_FS_CLOSE_ON_FREE;

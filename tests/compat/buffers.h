@@ -43,7 +43,9 @@ inline std::string Contents(evbuffer* buf) {
             static_cast<ev_ssize_t>(data.size()));
   return data;
 }
-inline std::string Contents(const BufferPtr& buf) { return Contents(buf.get()); }
+inline std::string Contents(const BufferPtr& buf) {
+  return Contents(buf.get());
+}
 
 // Takes up to `n` bytes out.
 inline std::string Remove(evbuffer* buf, size_t n) {
