@@ -22,7 +22,7 @@ using compat::Pattern;
 using compat::Remove;
 using compat::RemoveAll;
 
-// api evbuffer_new, evbuffer_free, evbuffer_get_length
+// api evbuffer, evbuffer_new, evbuffer_free, evbuffer_get_length
 TEST(BufferBasic, NewIsEmpty) {
   BufferPtr buf = NewBuffer();
   ASSERT_NE(buf, nullptr);

@@ -72,7 +72,7 @@ class BufferCallback : public testing::Test {
   std::string journal_;
 };
 
-// api evbuffer_add_cb, evbuffer_cb_func, evbuffer_cb_info
+// api evbuffer_add_cb, evbuffer_cb_func, evbuffer_cb_info, evbuffer_cb_entry
 // semantics 9.11
 TEST_F(BufferCallback, OneCallAChange) {
   Watcher watcher(buf(), &journal_, "a");

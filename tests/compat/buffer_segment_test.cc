@@ -46,7 +46,7 @@ struct Ended {
   }
 };
 
-// api evbuffer_file_segment_free
+// api evbuffer_file_segment, evbuffer_file_segment_free
 TEST(BufferSegment, ClosesOnlyIfAsked) {
   for (bool close_it : {false, true}) {
     const int fd = NewFile("0123456789");
