@@ -256,7 +256,7 @@ void evbuffer_file_segment_add_cleanup_cb(struct evbuffer_file_segment *seg,
    it. The data holds a reference to the segment. Read or mapped at once unless
    the buffer drains to an fd. -1: out of the segment, the end is frozen, or
    the file cannot be read; the caller's reference stays the caller's
-   (libevent 2.1 drops it in some of these cases). */
+   (libevent 2.1 drops it, unless the file could not be read). */
 EVENT2_EXPORT_SYMBOL
 int evbuffer_add_file_segment(struct evbuffer *buf,
                               struct evbuffer_file_segment *seg,
@@ -322,8 +322,8 @@ char *evbuffer_readln(struct evbuffer *buffer, size_t *n_read_out,
 
 /* Makes the first size bytes one piece, -1: all, and returns it. NULL: size is
    0 or more than there is, the buffer is empty, or the data cannot be moved.
-   Data of a file that waits for sendfile() is read for it (libevent 2.1
-   fails). */
+   Data of a file that waits for sendfile() is read for it (which libevent 2.1
+   cannot, nor search it or copy it out). */
 EVENT2_EXPORT_SYMBOL
 unsigned char *evbuffer_pullup(struct evbuffer *buf, ev_ssize_t size);
 
