@@ -136,6 +136,20 @@ bool Buffer::AddLocked(const void* data, std::size_t n) {
   if (n > SSIZE_MAX - length_) return false;
   if (n == 0) return true;
   Segment* s = tail_;
+  if (s == nullptr) {
+    // Into an empty buffer.
+    s = first_;
+    if (s == nullptr && (s = NewSegment(n)) != nullptr) first_ = last_ = s;
+    if (s == nullptr) return false;
+    if (s->tail_room() >= n) {
+      CopySmall(s->end, data, n);
+      s->end += n;
+      tail_ = s;
+      length_ = n;
+      return true;
+    }
+    s = nullptr;
+  }
   std::size_t room =
       s != nullptr && s->flags == Segment::kOwned ? s->tail_room() : 0;
   if (room < n && FirstSpare() == nullptr) {
@@ -211,7 +225,7 @@ bool Buffer::PrependLocked(const void* data, std::size_t n) {
     if (s->size() == 0) s->ResetTo(s->capacity());
     if (s->head_room() >= n) {
       s->begin -= n;
-      std::memcpy(s->begin, data, n);
+      CopySmall(s->begin, data, n);
       if (tail_ == nullptr) tail_ = s;
       length_ += n;
       return true;
@@ -219,7 +233,13 @@ bool Buffer::PrependLocked(const void* data, std::size_t n) {
   }
   const std::size_t head =
       s != nullptr && s->flags == Segment::kOwned ? s->head_room() : 0;
-  Segment* fresh = NewSegment(n - head);
+  // Growing, for more prepends to come.
+  std::size_t want = n - head;
+  if (s != nullptr && s->flags == Segment::kOwned &&
+      want < kLargestGrowth - sizeof(Segment)) {
+    want = kLargestGrowth - sizeof(Segment);
+  }
+  Segment* fresh = NewSegment(want);
   if (fresh == nullptr) return false;
   const auto* from = static_cast<const unsigned char*>(data);
   if (head != 0) {

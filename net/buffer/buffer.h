@@ -92,7 +92,9 @@ class Buffer {
   bool Take(Buffer* source);
   bool TakeInFront(Buffer* source);
   // The first `n` bytes of this to the end of `target`; how many, or -1.
-  ev_ssize_t MoveTo(Buffer* target, std::size_t n);
+  ev_ssize_t MoveTo(Buffer* target, std::size_t n) {
+    return Move(target, n, /*frozen=*/false);
+  }
   // Shows the bytes of `source` too; they become immutable.
   bool Share(Buffer* source);
   // `cleanup` (may be null) runs when the bytes are no longer used; never when
@@ -191,6 +193,9 @@ class Buffer {
   // As Read and Write, frozen or not.
   ev_ssize_t ReadForStream(int fd, std::size_t limit);
   ev_ssize_t WriteForStream(int fd, std::size_t limit);
+  ev_ssize_t MoveForStream(Buffer* target, std::size_t n) {
+    return Move(target, n, /*frozen=*/true);
+  }
 
  private:
   friend class BufferGuard;
@@ -223,6 +228,7 @@ class Buffer {
     }
   }
 
+  ev_ssize_t Move(Buffer* target, std::size_t n, bool frozen);
   ev_ssize_t ReadSome(int fd, std::size_t limit);
   bool AddSlow(const void* data, std::size_t n);
   bool AddLocked(const void* data, std::size_t n);
@@ -280,6 +286,7 @@ class Buffer {
   std::uint32_t references_ = 1;
   std::uint32_t flags_ = 0;
   std::uint8_t bits_ = 0;
+  bool reads_are_large_ = false;  // the last one was
 };
 
 // What one operation holds: the lock if there is one, and segments to release

@@ -64,9 +64,9 @@ ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
       own->tail_room() < 512) {
     own = FirstSpare();
     if (own == nullptr) {
-      own = NewSegment(limit < kLargestGrowth - sizeof(Segment)
-                           ? limit
-                           : kLargestGrowth - sizeof(Segment));
+      const std::size_t most =
+          (reads_are_large_ ? kReadSegment : kLargestGrowth) - sizeof(Segment);
+      own = NewSegment(limit < most ? limit : most);
       if (own == nullptr) {
         errno = ENOMEM;
         return -1;
@@ -102,6 +102,7 @@ ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
     return n;
   }
   const auto got = static_cast<std::size_t>(n);
+  reads_are_large_ = got > kLargestGrowth / 2;
   const std::size_t in_own =
       got < vectors[0].iov_len ? got : vectors[0].iov_len;
   own->end += in_own;

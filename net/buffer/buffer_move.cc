@@ -70,10 +70,13 @@ bool Buffer::TakeInFront(Buffer* source) {
   return true;
 }
 
-ev_ssize_t Buffer::MoveTo(Buffer* target, std::size_t n) {
+// `frozen`: although the ends may be.
+ev_ssize_t Buffer::Move(Buffer* target, std::size_t n, bool frozen) {
   if (target == this || n == 0) return 0;
   BufferPairGuard guard(target, this, /*appends=*/true);
-  if ((target->bits_ & kFrozenEnd) || (bits_ & kFrozenFront)) return -1;
+  if (!frozen && ((target->bits_ & kFrozenEnd) || (bits_ & kFrozenFront))) {
+    return -1;
+  }
   if (n > length_) n = length_;
   if (n == 0) return 0;
   if (n > SSIZE_MAX - target->length_) return -1;
@@ -136,7 +139,7 @@ ev_ssize_t Buffer::MoveTo(Buffer* target, std::size_t n) {
 // there is no memory. `s` must not be written after this.
 Segment* Buffer::ViewOf(Segment* s, std::size_t n) {
   if (s->flags & Segment::kInFile) {
-    Segment* view = NewForeignSegment(sizeof(FileExtra), s->flags);
+    Segment* view = NewForeignSegment(s->flags);
     if (view == nullptr) return nullptr;
     *Extra<FileExtra>(view) = *Extra<FileExtra>(s);
     Extra<FileExtra>(view)->file->Ref();
@@ -147,7 +150,7 @@ Segment* Buffer::ViewOf(Segment* s, std::size_t n) {
   // Views of views show the same thing: no chain of them.
   Segment* shown =
       s->flags & Segment::kShared ? Extra<SharedExtra>(s)->shown : s;
-  Segment* view = NewForeignSegment(sizeof(SharedExtra), Segment::kShared);
+  Segment* view = NewForeignSegment(Segment::kShared);
   if (view == nullptr) return nullptr;
   Extra<SharedExtra>(view)->shown = shown;
   if (shown->flags & Segment::kOwned) shown->flags |= Segment::kFrozen;
@@ -193,7 +196,7 @@ bool Buffer::Share(Buffer* source) {
 bool Buffer::AddReference(const void* data, std::size_t offset, std::size_t n,
                           evbuffer_ref_cleanup_cb cleanup, void* arg) {
   if (n > SSIZE_MAX || offset > SSIZE_MAX - n) return false;
-  Segment* s = NewForeignSegment(sizeof(ReferenceExtra), Segment::kReference);
+  Segment* s = NewForeignSegment(Segment::kReference);
   if (s == nullptr) return false;
   *Extra<ReferenceExtra>(s) = {cleanup, arg, data, offset + n};
   // Never written: a reference has no room.
@@ -219,7 +222,7 @@ bool Buffer::AddFile(FileSegment* file, std::int64_t offset, std::int64_t n) {
   if (offset < 0 || offset > file->length()) return false;
   if (n < 0) n = file->length() - offset;
   if (n > file->length() - offset) return false;
-  Segment* s = NewForeignSegment(sizeof(FileExtra), Segment::kFile);
+  Segment* s = NewForeignSegment(Segment::kFile);
   if (s == nullptr) return false;
   *Extra<FileExtra>(s) = {file, offset};
   const auto size = static_cast<std::size_t>(n);

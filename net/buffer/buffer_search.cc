@@ -121,9 +121,11 @@ evbuffer_ptr Buffer::SearchLocked(const char* what, std::size_t n,
   }
   Cursor c{nullptr, 0, static_cast<std::size_t>(start.pos)};
   c.s = FindSegment(&start, &c.offset);
-  if (c.s == nullptr || !MaterialiseFrom(first_, limit)) return NotFound();
+  if (c.s == nullptr) return NotFound();
   const auto* bytes = reinterpret_cast<const unsigned char*>(what);
   while (c.s != nullptr && c.pos + n <= limit) {
+    // With what a match that begins here may reach.
+    if (!MaterialiseFrom(c.s, c.s->size() + n)) return NotFound();
     // Matches that lie in this segment, then those that begin in it.
     std::size_t run = c.left();
     if (c.pos + run > limit) run = limit - c.pos;
@@ -177,9 +179,10 @@ evbuffer_ptr Buffer::SearchEolLocked(const evbuffer_ptr* from,
   }
   Cursor c{nullptr, 0, static_cast<std::size_t>(start.pos)};
   c.s = FindSegment(&start, &c.offset);
-  if (c.s == nullptr || !MaterialiseFrom(first_, length_)) return NotFound();
+  if (c.s == nullptr) return NotFound();
   Segment* before = nullptr;  // the segment before c.s, if c passed it
   while (c.s != nullptr) {
+    if (!Materialise(c.s)) return NotFound();
     const unsigned char* hit;
     if (style == EVBUFFER_EOL_ANY) {
       hit = FindCrOrLf(c.data(), c.left());
@@ -199,7 +202,8 @@ evbuffer_ptr Buffer::SearchEolLocked(const evbuffer_ptr* from,
     if (style == EVBUFFER_EOL_ANY) {
       // The whole run of CR and LF (semantics 9.8).
       std::size_t n = 0;
-      while (at.s != nullptr && (*at.data() == '\r' || *at.data() == '\n')) {
+      while (at.s != nullptr && Materialise(at.s) &&
+             (*at.data() == '\r' || *at.data() == '\n')) {
         ++n;
         at.Step();
       }
@@ -226,14 +230,40 @@ char* Buffer::ReadLine(std::size_t* n, evbuffer_eol_style style) {
   if (n != nullptr) *n = 0;
   if (bits_ & kFrozenFront) return nullptr;
   std::size_t eol_size;
-  const evbuffer_ptr eol = SearchEolLocked(nullptr, &eol_size, style);
-  if (eol.pos < 0) return nullptr;
-  const auto size = static_cast<std::size_t>(eol.pos);
+  std::size_t size;
+  const unsigned char* lf = nullptr;
+  // The commonest: a line that lies in the first segment.
+  if (first_ != nullptr && first_->in_memory() && first_->size() != 0 &&
+      (style == EVBUFFER_EOL_LF || style == EVBUFFER_EOL_CRLF)) {
+    lf = static_cast<const unsigned char*>(
+        std::memchr(first_->begin, '\n', first_->size()));
+  }
+  if (lf != nullptr) {
+    size = static_cast<std::size_t>(lf - first_->begin);
+    eol_size = 1;
+    if (style == EVBUFFER_EOL_CRLF && size != 0 && lf[-1] == '\r') {
+      --size;
+      eol_size = 2;
+    }
+  } else {
+    const evbuffer_ptr eol = SearchEolLocked(nullptr, &eol_size, style);
+    if (eol.pos < 0) return nullptr;
+    size = static_cast<std::size_t>(eol.pos);
+  }
   char* line = static_cast<char*>(MemAlloc(size + 1));
   if (line == nullptr) return nullptr;
-  CopyOutLocked(nullptr, line, size);
+  if (lf != nullptr) {
+    CopySmall(reinterpret_cast<unsigned char*>(line), first_->begin, size);
+  } else {
+    CopyOutLocked(nullptr, line, size);
+  }
   line[size] = '\0';
-  DrainLocked(size + eol_size, &guard);
+  if (size + eol_size < first_->size()) {
+    first_->begin += size + eol_size;
+    length_ -= size + eol_size;
+  } else {
+    DrainLocked(size + eol_size, &guard);
+  }
   if (n != nullptr) *n = size;
   guard.Changed(this, 0, size + eol_size);
   return line;

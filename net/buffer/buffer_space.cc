@@ -13,6 +13,12 @@ int Buffer::Reserve(ev_ssize_t n, iovec* vectors, int n_vec) {
 
 int Buffer::ReserveLocked(std::size_t n, iovec* vectors, int n_vec) {
   if (n > SSIZE_MAX - length_) return -1;
+  if (tail_ != nullptr && tail_->flags == Segment::kOwned &&
+      tail_->tail_room() >= n && tail_->tail_room() != 0) {
+    vectors[0].iov_base = tail_->end;
+    vectors[0].iov_len = tail_->tail_room();
+    return 1;
+  }
   const bool tail_is_own = tail_ != nullptr && tail_->flags == Segment::kOwned;
   // One piece if there is one that is large enough.
   const Segment* spare = FirstSpare();
@@ -71,6 +77,14 @@ bool Buffer::CommitLocked(const iovec* vectors, int n_vec) {
   // The pieces follow each other from the tail's room, or from the first
   // spare when the tail had too little.
   Segment* start = tail_;
+  if (n_vec == 1 && start != nullptr && start->flags == Segment::kOwned &&
+      start->end == vectors[0].iov_base) {
+    const std::size_t n = vectors[0].iov_len;
+    if (n > start->tail_room() || n > SSIZE_MAX - length_) return false;
+    start->end += n;
+    length_ += n;
+    return true;
+  }
   if (start == nullptr || start->flags != Segment::kOwned ||
       start->end != vectors[0].iov_base) {
     start = FirstSpare();

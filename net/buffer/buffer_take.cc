@@ -10,15 +10,29 @@ bool Buffer::Drain(std::size_t n) {
   if (n == 0 || (length_ == 0 && tail_ == nullptr)) return true;
   if (bits_ & kFrozenFront) return length_ == 0;
   const std::size_t drained = n < length_ ? n : length_;
-  DrainLocked(drained, &guard);
+  if (drained < first_->size()) {
+    first_->begin += drained;
+    length_ -= drained;
+  } else {
+    DrainLocked(drained, &guard);
+  }
   if (drained != 0) guard.Changed(this, 0, drained);
   return true;
 }
 
 void Buffer::DrainLocked(std::size_t n, BufferGuard* doomed) {
   if (n >= length_) {
-    // All of it, with empty references and spares.
     Segment* s = first_;
+    if (s == last_ && observer_ == nullptr && s->flags == Segment::kOwned &&
+        s->capacity() < kSmallestSegment) {
+      // Filled and drained in turn: one small segment stays. (A stream that
+      // has nothing to do holds no memory for it.)
+      s->ResetTo(0);
+      tail_ = nullptr;
+      length_ = 0;
+      return;
+    }
+    // All of it, with empty references and spares.
     first_ = tail_ = last_ = nullptr;
     length_ = 0;
     while (s != nullptr) {

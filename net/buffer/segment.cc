@@ -30,8 +30,8 @@ Segment* NewSegment(std::size_t size) {
     // Large: what is asked for, in whole pages; doubling would waste up to
     // half of it.
     total = need <= SIZE_MAX - 4095 ? (need + 4095) & ~std::size_t{4095} : need;
-  } else if (need > 65536) {
-    total = kReadSegment;
+  } else if (need > 32768) {
+    total = kReadSegment;  // these are recycled
   } else {
     while (total < need) total <<= 1;
   }
@@ -40,8 +40,8 @@ Segment* NewSegment(std::size_t size) {
   return Initialise(p, total);
 }
 
-Segment* NewForeignSegment(std::size_t extra, std::uint32_t flags) {
-  void* p = MemAlloc(sizeof(Segment) + extra);
+Segment* NewForeignSegment(std::uint32_t flags) {
+  void* p = MemAlloc(kForeignSegment);
   if (p == nullptr) return nullptr;
   Segment* s = new (p) Segment;
   s->next = nullptr;

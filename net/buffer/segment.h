@@ -91,13 +91,15 @@ T* Extra(Segment* s) {
 inline constexpr std::size_t kSmallestSegment = 1024;  // with its header
 inline constexpr std::size_t kLargestGrowth = 4096;
 inline constexpr std::size_t kReadSegment = 65536 + sizeof(Segment);
+// The header of a segment without memory, and the largest extra part.
+inline constexpr std::size_t kForeignSegment = sizeof(Segment) + 32;
 
 // An empty owned segment with room for at least `size` bytes; null when there
 // is no memory or the size is absurd.
 Segment* NewSegment(std::size_t size);
 
-// A segment with `extra` bytes behind the header and no memory.
-Segment* NewForeignSegment(std::size_t extra, std::uint32_t flags);
+// A segment without memory, with the extra part of its kind behind the header.
+Segment* NewForeignSegment(std::uint32_t flags);
 
 // Drops one reference; the last one releases what the segment shows and runs
 // its clean-up.

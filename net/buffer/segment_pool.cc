@@ -27,10 +27,8 @@ struct Kept {
   Kept* next;
 };
 
-constexpr std::size_t kClasses = 3;
-constexpr std::size_t kSizes[kClasses] = {kSmallestSegment, kLargestGrowth,
-                                          kReadSegment};
-constexpr std::uint32_t kBounds[kClasses] = {64, 64, 8};
+constexpr std::size_t kClasses = 2;
+constexpr std::uint32_t kBounds[kClasses] = {64, 8};
 
 // Plain data, so that reaching it needs no initialisation check.
 struct ThreadPool {
@@ -41,10 +39,10 @@ struct ThreadPool {
 
 thread_local ThreadPool pool;
 
+// Smaller blocks the C library recycles itself, and faster.
 int ClassOf(std::size_t total) {
-  if (total == kSmallestSegment) return 0;
-  if (total == kLargestGrowth) return 1;
-  if (total == kReadSegment) return 2;
+  if (total == kLargestGrowth) return 0;
+  if (total == kReadSegment) return 1;
   return -1;
 }
 

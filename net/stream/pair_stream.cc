@@ -24,18 +24,18 @@ void Transfer(PairStream* from, PairStream* to, bool ignore_watermarks) {
     if (have >= to->wm_read.high) return;
     if (to->wm_read.high - have < n) n = to->wm_read.high - have;
   }
-  to->input_buffer.Unfreeze(false);
-  from->output_buffer.Unfreeze(true);
-  from->output_buffer.MoveTo(&to->input_buffer, n);
-  from->output_buffer.Freeze(true);
-  to->input_buffer.Freeze(false);
+  from->output_buffer.MoveForStream(&to->input_buffer, n);
   {
     LeafGuard leaf(from);
     to->TouchReadTimeout();
     from->TouchWriteTimeout();
   }
-  to->TriggerLocked(EV_READ, BEV_OPT_DEFER_CALLBACKS);
-  from->TriggerLocked(EV_WRITE, BEV_OPT_DEFER_CALLBACKS);
+  if (to->readcb != nullptr) {
+    to->TriggerLocked(EV_READ, BEV_OPT_DEFER_CALLBACKS);
+  }
+  if (from->writecb != nullptr) {
+    from->TriggerLocked(EV_WRITE, BEV_OPT_DEFER_CALLBACKS);
+  }
 }
 
 // From the loop: moves what a foreign thread's change could not.

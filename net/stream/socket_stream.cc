@@ -62,11 +62,9 @@ void WriteSome(Stream* s) {
   bool progress = false;
   if (!s->output_buffer.empty()) {
     if (most == 0) return;
-    s->output_buffer.Unfreeze(true);
     const ev_ssize_t n =
         s->output_buffer.WriteForStream(s->ev_write.ev_fd, most);
     const int error = errno;
-    s->output_buffer.Freeze(true);
     s->flushed_turn = s->base()->turn();
     if (n < 0) {
       if (!TryAgain(error)) {
