@@ -176,9 +176,13 @@ bool RunUntil(event_base* base, Done done, int limit_ms = 5000) {
   const timeval often = Ms(5);
   event_add(tick, &often);
   const int64_t until = NowUs() + int64_t{limit_ms} * 1000;
-  while (!done() && NowUs() < until) event_base_loop(base, EVLOOP_ONCE);
+  bool is_done = done();
+  while (!is_done && NowUs() < until) {
+    event_base_loop(base, EVLOOP_ONCE);
+    is_done = done();
+  }
   event_free(tick);
-  return done();
+  return is_done;
 }
 
 // Turns enough for whatever is ready to be delivered, deferred calls included.
