@@ -116,6 +116,10 @@ class Stream {
   short last_event() const { return last_event_; }
   // errno as the event callback found it.
   int last_error() const { return last_error_; }
+  void ClearCounts() {
+    reads_ = writes_ = events_ = 0;
+    last_event_ = seen_ = 0;
+  }
   bool Got(short what) const { return (seen_ & what) == what; }
 
  private:
