@@ -59,9 +59,9 @@ TEST_P(BuffereventBasicTest, UnlockWithoutDeferIsRefused) {
   LogCapture log;
   SocketPair pair;
   const int lock = kShared ? BEV_OPT_THREADSAFE : 0;
-  EXPECT_EQ(bufferevent_socket_new(base(), pair[0],
-                                   lock | BEV_OPT_UNLOCK_CALLBACKS),
-            nullptr);
+  EXPECT_EQ(
+      bufferevent_socket_new(base(), pair[0], lock | BEV_OPT_UNLOCK_CALLBACKS),
+      nullptr);
   // The caller's fd is the caller's still.
   EXPECT_EQ(bufferevent_socket_new(
                 base(), pair[0],

@@ -237,8 +237,8 @@ TEST_P(BuffereventCallbackTest, LargeArrivalIsReadInSlices) {
     last = bev_->InputSize();
   });
   bev_->Enable(EV_READ);
-  ASSERT_TRUE(RunUntil(
-      [&] { return bev_->InputSize() == static_cast<size_t>(sent); }));
+  ASSERT_TRUE(
+      RunUntil([&] { return bev_->InputSize() == static_cast<size_t>(sent); }));
   EXPECT_GT(bev_->reads(), 1);
 #ifdef TESTING_DEBIAN_LIBEVENT
   EXPECT_LE(largest, 16384u);

@@ -18,8 +18,8 @@
 extern "C" __attribute__((visibility("default"))) int getaddrinfo(
     const char* name, const char* service, const addrinfo* hints,
     addrinfo** list) {
-  static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(
-      dlsym(RTLD_NEXT, "getaddrinfo"));
+  static const auto real =
+      reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
   const std::string asked = name == nullptr ? "" : name;
   if (asked == "none.test") return EAI_NONAME;
   if (asked != "several.test") return real(name, service, hints, list);

@@ -122,9 +122,8 @@ void TryFromAnotherThread(bufferevent* bev, void* arg) {
 // semantics 8.4
 // api bufferevent_lock, bufferevent_unlock
 TEST_F(BuffereventThread, CallbacksRunLockedOrNot) {
-  for (int more :
-       {0, int{BEV_OPT_DEFER_CALLBACKS},
-        BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS}) {
+  for (int more : {0, int{BEV_OPT_DEFER_CALLBACKS},
+                   BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS}) {
     bufferevent* bev = bufferevent_socket_new(base_.get(), -1, kSafe | more);
     LockProbe probe;
     bufferevent_setcb(bev, TryFromAnotherThread, nullptr, nullptr, &probe);
@@ -140,8 +139,8 @@ TEST_F(BuffereventThread, CallbacksRunLockedOrNot) {
 // semantics 8.6: freed by another thread while the loop sleeps on it.
 TEST_F(BuffereventThread, FreeFromAnotherThread) {
   const int fd = pair_.Release(0);
-  bufferevent* bev = bufferevent_socket_new(base_.get(), fd,
-                                            kSafe | BEV_OPT_CLOSE_ON_FREE);
+  bufferevent* bev =
+      bufferevent_socket_new(base_.get(), fd, kSafe | BEV_OPT_CLOSE_ON_FREE);
   bufferevent_enable(bev, EV_READ);
   StartLoopAndAwaitAsleep();
   bufferevent_free(bev);
@@ -159,10 +158,10 @@ struct MidCallback {
 // semantics 8.6: and while its callback runs, which may go on using it.
 TEST_F(BuffereventThread, FreeInMidCallback) {
   const int fd = pair_.Release(0);
-  bufferevent* bev = bufferevent_socket_new(
-      base_.get(), fd,
-      kSafe | BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS |
-          BEV_OPT_UNLOCK_CALLBACKS);
+  bufferevent* bev = bufferevent_socket_new(base_.get(), fd,
+                                            kSafe | BEV_OPT_CLOSE_ON_FREE |
+                                                BEV_OPT_DEFER_CALLBACKS |
+                                                BEV_OPT_UNLOCK_CALLBACKS);
   MidCallback mid;
   bufferevent_setcb(
       bev,

@@ -169,8 +169,8 @@ TEST_P(BuffereventTimeoutTest, WriteProgressPutsItOff) {
     if (reader.calls() == 5) reader.Del();
   });
   reader.Add(Ms(25));
-  ASSERT_TRUE(RunUntil(
-      [&] { return bev_->events() == 1 || bev_->writes() == 1; }));
+  ASSERT_TRUE(
+      RunUntil([&] { return bev_->events() == 1 || bev_->writes() == 1; }));
   if (bev_->events() == 1) {
     EXPECT_GE(ElapsedMs(), 5 * 25 + 80 - kEarlyMs);
   }

@@ -45,11 +45,10 @@ TEST_P(FilterChainTest, OverASocket) {
 
 // Both callbacks NULL: it passes everything on.
 TEST_P(FilterChainTest, WithoutCallbacks) {
-  Stream filter(
-      bufferevent_filter_new(NewSocket(pair_[0]), nullptr, nullptr,
-                             options() | BEV_OPT_CLOSE_ON_FREE, nullptr,
-                             nullptr),
-      &journal_);
+  Stream filter(bufferevent_filter_new(NewSocket(pair_[0]), nullptr, nullptr,
+                                       options() | BEV_OPT_CLOSE_ON_FREE,
+                                       nullptr, nullptr),
+                &journal_);
   filter.Enable(EV_READ);
   filter.Put("as it is");
   pair_.Send(1, "unchanged");
@@ -144,8 +143,8 @@ TEST_P(FilterChainTest, FreeInEachCallback) {
   for (const char* where : {"read", "write", "event"}) {
     SocketPair pair;
     FilterLog log;
-    Stream filter(
-        NewFilter(NewSocket(pair[0]), &log, BEV_OPT_CLOSE_ON_FREE), &journal_);
+    Stream filter(NewFilter(NewSocket(pair[0]), &log, BEV_OPT_CLOSE_ON_FREE),
+                  &journal_);
     const auto free_it = [&] { filter.Free(); };
     const std::string name = where;
     if (name == "read") {
@@ -170,11 +169,10 @@ TEST_P(FilterChainTest, FreeInEachCallback) {
 
 // A filter callback that frees the filter it runs in.
 TEST_P(FilterChainTest, FreeInTheOutermostOfTwo) {
-  Stream outer(
-      NewFilter(NewFilter(NewSocket(pair_[0], BEV_OPT_CLOSE_ON_FREE), &log_,
-                          BEV_OPT_CLOSE_ON_FREE),
-                &other_log_, BEV_OPT_CLOSE_ON_FREE),
-      &journal_);
+  Stream outer(NewFilter(NewFilter(NewSocket(pair_[0], BEV_OPT_CLOSE_ON_FREE),
+                                   &log_, BEV_OPT_CLOSE_ON_FREE),
+                         &other_log_, BEV_OPT_CLOSE_ON_FREE),
+               &journal_);
   const int fd = pair_.Release(0);
   outer.OnRead([&] { outer.Free(); });
   outer.Enable(EV_READ);

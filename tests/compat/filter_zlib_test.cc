@@ -154,8 +154,9 @@ TEST_P(FilterZlibTest, EofAfterTheLastData) {
   const std::string text = Text(300);
   ends_[0]->Put(text);
   bufferevent_flush(*ends_[0], EV_WRITE, BEV_FINISHED);
-  ASSERT_TRUE(RunUntil(
-      [&] { return evbuffer_get_length(bufferevent_get_output(under_[0])) == 0; }));
+  ASSERT_TRUE(RunUntil([&] {
+    return evbuffer_get_length(bufferevent_get_output(under_[0])) == 0;
+  }));
   shutdown(pair_[0], SHUT_WR);
   ASSERT_TRUE(RunUntil([&] { return ends_[1]->events() == 1; }));
   EXPECT_EQ(ends_[1]->last_event(), BEV_EVENT_EOF | BEV_EVENT_READING);

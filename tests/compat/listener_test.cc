@@ -201,9 +201,9 @@ TEST_P(ListenerTest, CallbackSetLater) {
 // semantics 14.4: but not one that is disabled.
 TEST_P(ListenerTest, CallbackSetWhileDisabled) {
   const Address at = Loopback();
-  listener_ =
-      evconnlistener_new_bind(base(), nullptr, nullptr,
-                              kOptions | LEV_OPT_DISABLED, -1, at.sa(), at.size);
+  listener_ = evconnlistener_new_bind(base(), nullptr, nullptr,
+                                      kOptions | LEV_OPT_DISABLED, -1, at.sa(),
+                                      at.size);
   ASSERT_NE(listener_, nullptr);
   address_ = LocalAddress(evconnlistener_get_fd(listener_));
   Client();

@@ -25,9 +25,10 @@ struct Address {
   }
   sockaddr* sa() { return reinterpret_cast<sockaddr*>(&storage); }
   int port() const {
-    return ntohs(storage.ss_family == AF_INET6
-                     ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
-                     : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
+    return ntohs(
+        storage.ss_family == AF_INET6
+            ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
+            : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
   }
 };
 
@@ -114,8 +115,7 @@ class Listening {
   // A client's blocking socket, connected to it.
   int Connect() const {
     const Address to = address();
-    const int fd =
-        socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(connect(fd, to.sa(), to.size), 0);
     return fd;
   }

@@ -177,8 +177,8 @@ TEST_P(RateLimitConfigTest, SingleCaps) {
   bev_->Enable(EV_READ);
   pair_.Send(1, std::string(95, 'x'));
   bev_->Put(std::string(95, 'y'));
-  ASSERT_TRUE(RunUntil(
-      [&] { return bev_->InputSize() == 95 && bev_->writes() == 1; }));
+  ASSERT_TRUE(
+      RunUntil([&] { return bev_->InputSize() == 95 && bev_->writes() == 1; }));
   if (!Deferred()) {
     EXPECT_EQ(largest, 10u);
     EXPECT_EQ(bev_->reads(), 10);

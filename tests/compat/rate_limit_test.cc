@@ -70,10 +70,10 @@ TEST_P(RateLimitTest, Writing) {
 TEST_P(RateLimitTest, BelowAFilter) {
   FilterLog log;
   bufferevent* under = NewSocket(pair_[0]);
-  Start(bufferevent_filter_new(under, ShiftIn, ShiftOut,
-                               options() | BEV_OPT_CLOSE_ON_FREE, nullptr,
-                               &log),
-        1000);
+  Start(
+      bufferevent_filter_new(under, ShiftIn, ShiftOut,
+                             options() | BEV_OPT_CLOSE_ON_FREE, nullptr, &log),
+      1000);
   EXPECT_EQ(bufferevent_set_rate_limit(under, cfg_), 0);
   a_->Put(std::string(50000, 'x'));
   Run200Ms();
@@ -90,8 +90,7 @@ TEST_P(RateLimitTest, Unlimited) {
   EXPECT_EQ(bufferevent_set_rate_limit(*a_, cfg_), 0);
   a_->Put(std::string(300000, 'x'));
   b_->Put(std::string(300000, 'y'));
-  EXPECT_TRUE(
-      RunUntil([&] { return a_read_ == 300000 && b_read_ == 300000; }));
+  EXPECT_TRUE(RunUntil([&] { return a_read_ == 300000 && b_read_ == 300000; }));
 }
 
 // Freed while suspended.

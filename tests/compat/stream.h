@@ -283,8 +283,8 @@ class StreamTest : public testing::TestWithParam<StreamMode> {
 
 }  // namespace compat
 
-#define COMPAT_ON_EVERY_STREAM_MODE(Suite)                           \
-  INSTANTIATE_TEST_SUITE_P(Modes, Suite,                             \
+#define COMPAT_ON_EVERY_STREAM_MODE(Suite)                             \
+  INSTANTIATE_TEST_SUITE_P(Modes, Suite,                               \
                            testing::ValuesIn(::compat::StreamModes()), \
                            ::compat::StreamModeName)
 #define COMPAT_ON_FEW_STREAM_MODES(Suite)                                 \

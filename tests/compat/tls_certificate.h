@@ -51,8 +51,8 @@ class Identity {
   // The peer must have this certificate.
   void Demand(SSL_CTX* ctx) const {
     X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert_);
-    SSL_CTX_set_verify(
-        ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                       nullptr);
   }
 
  private:

@@ -165,8 +165,7 @@ TEST_P(TlsDataTest, Renegotiate) {
     // There is none.
     bufferevent_ssl_renegotiate(*client_);
     Settle();
-    EXPECT_FALSE(client_->Got(BEV_EVENT_ERROR) &&
-                 client_->Got(BEV_EVENT_EOF));
+    EXPECT_FALSE(client_->Got(BEV_EVENT_ERROR) && client_->Got(BEV_EVENT_EOF));
     return;
   }
 #ifdef TESTING_DEBIAN_LIBEVENT

@@ -220,10 +220,10 @@ TEST_P(TlsHandshakeTest, OverConnectHostname) {
   if (Filter()) return;
   Listening listening;
   StartClient(-1);
-  EXPECT_EQ(bufferevent_socket_connect_hostname(*client_, nullptr, AF_INET,
-                                                "127.0.0.1",
-                                                listening.address().port()),
-            0);
+  EXPECT_EQ(
+      bufferevent_socket_connect_hostname(
+          *client_, nullptr, AF_INET, "127.0.0.1", listening.address().port()),
+      0);
   const int fd = listening.Accept();
   ASSERT_GE(fd, 0);
   StartServer(fd);

@@ -111,7 +111,8 @@ TEST_P(TlsShutdownTest, Flags) {
             ev_uint64_t{BUFFEREVENT_SSL_DIRTY_SHUTDOWN});
   EXPECT_EQ(
       bufferevent_ssl_clear_flags(*server_, BUFFEREVENT_SSL_DIRTY_SHUTDOWN),
-      ev_uint64_t{BUFFEREVENT_SSL_DIRTY_SHUTDOWN | BUFFEREVENT_SSL_BATCH_WRITE});
+      ev_uint64_t{BUFFEREVENT_SSL_DIRTY_SHUTDOWN |
+                  BUFFEREVENT_SSL_BATCH_WRITE});
   EXPECT_EQ(bufferevent_openssl_get_allow_dirty_shutdown(*server_), 0);
   EXPECT_EQ(bufferevent_ssl_set_flags(*server_, 1 << 20), EV_UINT64_MAX);
 }

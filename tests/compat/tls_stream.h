@@ -143,8 +143,8 @@ class TlsTest : public testing::TestWithParam<TlsMode> {
 
 }  // namespace compat
 
-#define COMPAT_ON_EVERY_TLS_MODE(Suite)                            \
-  INSTANTIATE_TEST_SUITE_P(Modes, Suite,                           \
+#define COMPAT_ON_EVERY_TLS_MODE(Suite)                             \
+  INSTANTIATE_TEST_SUITE_P(Modes, Suite,                            \
                            testing::ValuesIn(::compat::TlsModes()), \
                            ::compat::TlsModeName)
 
