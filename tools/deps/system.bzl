@@ -155,6 +155,7 @@ LIBRARIES = {
         targets = {
             "event": "libevent",
             "event_core": "libevent_core",
+            "event_openssl": "libevent_openssl",
             "event_pthreads": "libevent_pthreads",
         },
     ),
