@@ -37,6 +37,7 @@ COMPAT_ON_EVERY_STREAM_MODE(BuffereventCallbackTest);
 
 // semantics 10.5
 // api BEV_EVENT_EOF, BEV_EVENT_READING
+// api bufferevent_options
 TEST_P(BuffereventCallbackTest, EofDisablesReadingOnly) {
   bev_->OnEvent([&] { EXPECT_EQ(bev_->Enabled(), EV_WRITE); });
   bev_->Enable(EV_READ);

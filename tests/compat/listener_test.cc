@@ -70,6 +70,7 @@ COMPAT_ON_EVERY_BACKEND(ListenerTest);
 // semantics 14.1
 // api evconnlistener_new_bind, evconnlistener_get_fd, evconnlistener_get_base
 // api evconnlistener_free, evconnlistener_cb, LEV_OPT_CLOSE_ON_FREE
+// api evconnlistener
 TEST_P(ListenerTest, RandomPort) {
   Bind();
   EXPECT_NE(address_.port(), 0);

@@ -31,6 +31,7 @@ const timeval kLong = {1000, 0};
 
 // api ev_token_bucket_cfg_new, ev_token_bucket_cfg_free, EV_RATE_LIMIT_MAX
 // semantics 11.6
+// api ev_token_bucket_cfg
 TEST(TokenBucketTest, Validation) {
   EXPECT_NE(New(1, 1, 1, 1), nullptr);
   EXPECT_NE(New(100, 200, 300, 400), nullptr);

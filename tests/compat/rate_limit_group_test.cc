@@ -68,6 +68,7 @@ COMPAT_ON_FEW_STREAM_MODES(RateLimitGroupTest);
 // bufferevent_rate_limit_group_get_write_limit,
 // bufferevent_add_to_rate_limit_group,
 // bufferevent_remove_from_rate_limit_group
+// api bufferevent_rate_limit_group
 TEST_P(RateLimitGroupTest, Levels) {
   NewGroup(1000, 3000, 1000000);
   EXPECT_EQ(bufferevent_rate_limit_group_get_read_limit(group_), 1000);
