@@ -243,7 +243,8 @@ TEST_P(TlsHandshakeTest, ConnectRefused) {
   EXPECT_FALSE(client_->Got(BEV_EVENT_CONNECTED));
 }
 
-// api ssl_st; the functions of TLS on what is no TLS:
+// api ssl_st
+// The functions of TLS on what is no TLS:
 // api bufferevent_openssl_get_allow_dirty_shutdown, bufferevent_ssl_renegotiate
 TEST_P(TlsHandshakeTest, OtherBufferevents) {
   Stream plain(bufferevent_socket_new(base(), -1, options()));
