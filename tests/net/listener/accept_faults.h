@@ -16,7 +16,6 @@ struct AcceptFaults {
   int always = 0;           // of every call after those; 0: the system's
   bool no_address = false;  // the peer's address is empty
   int calls = 0;
-  int flags = 0;  // of the last call
 };
 inline AcceptFaults accept_faults;
 
@@ -25,7 +24,6 @@ inline AcceptFaults accept_faults;
 extern "C" int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) {
   percore::AcceptFaults& faults = percore::accept_faults;
   ++faults.calls;
-  faults.flags = flags;
   int error = faults.always;
   if (!faults.errors.empty()) {
     error = faults.errors.front();
