@@ -9,9 +9,9 @@
 // Two ways to spread connections:
 //
 //   a socket for each core on one port (SO_REUSEPORT): no core waits for
-//   another. The kernel chooses by a hash of the addresses, or, where threads
-//   are bound to processors and it can (steering.h), gives a connection to the
-//   core that handled its first packet;
+//   another. The kernel chooses by a hash of the addresses or, when asked to,
+//   where threads are bound to processors and it can (steering.h), gives a
+//   connection to the core that handled its first packet;
 //
 //   hand-off, where a port cannot be shared (local sockets, some systems), or
 //   when asked for: core 0 accepts and sends each connection to the core with
@@ -79,8 +79,11 @@ struct ShardedListenerOptions {
   // LEV_OPT_ bits of the sockets.
   unsigned flags = LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC;
   int backlog = 1024;  // of each socket
-  // Ask the kernel to steer by processor; see steered().
-  bool steer_by_cpu = true;
+  // Ask the kernel to steer by processor; see steered(). For network cards
+  // that spread packets over the processors: where one processor handles all
+  // packets (a card with one queue, a client on this machine) its core would
+  // get every connection.
+  bool steer_by_cpu = false;
 };
 
 class ShardedListener final : public Service {

@@ -84,9 +84,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, ShardedListenerTest,
                          testing::ValuesIn(Methods()), MethodName);
 
 TEST_P(ShardedListenerTest, EveryCoreAccepts) {
-  ShardedListenerOptions options;
-  options.steer_by_cpu = false;
-  Bind(options);
+  Bind({});
   EXPECT_FALSE(listener_->hands_off());
   EXPECT_FALSE(listener_->steered());
   EXPECT_NE(listener_->port(), 0);
