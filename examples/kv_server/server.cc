@@ -3,22 +3,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <latch>
 
 namespace percore::kv {
-namespace {
-
-constexpr int kBacklog = 1024;
-
-}  // namespace
-
 Server::~Server() {
+  listener_.reset();  // no connection comes to a shard that is going
   if (runtime_.core() != nullptr) runtime_.core()->Unregister(this);
-  for (const int fd : listeners_) close(fd);
 }
 
 absl::Status Server::Start(const ServerOptions& options) {
@@ -30,7 +22,7 @@ absl::Status Server::Start(const ServerOptions& options) {
                                       std::to_string(kLeastShardMemory >> 20) +
                                       " MiB for each core");
   }
-  absl::Status status = OpenListeners(options);
+  absl::Status status = Bind(options);
   if (!status.ok()) return status;
   facts_.shards = cores;
   facts_.backend = runtime_.base(0)->backend()->name();
@@ -44,16 +36,14 @@ absl::Status Server::Start(const ServerOptions& options) {
   // All shards are there before the first can hear from a client.
   OnEveryCore([&](int core) {
     const size_t index = static_cast<size_t>(core);
-    shards_[index] = std::make_unique<Shard>(
-        *this, index, *runtime_.base(core), listeners_[index],
-        Store::Options{.memory_limit = memory});
+    shards_[index] =
+        std::make_unique<Shard>(*this, index, *runtime_.base(core),
+                                Store::Options{.memory_limit = memory});
   });
-  OnEveryCore([&](int core) { shards_[static_cast<size_t>(core)]->Listen(); });
-  return absl::OkStatus();
+  return listener_->Start();
 }
 
-// A socket for each core on one port: the system spreads connections.
-absl::Status Server::OpenListeners(const ServerOptions& options) {
+absl::Status Server::Bind(const ServerOptions& options) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(options.port));
@@ -63,23 +53,15 @@ absl::Status Server::OpenListeners(const ServerOptions& options) {
         "no address to listen on: " + options.address + ":" +
         std::to_string(options.port));
   }
-  for (int core = 0; core < runtime_.cores(); ++core) {
-    const int fd =
-        socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return StatusOfErrno(errno, "cannot make a socket");
-    listeners_.push_back(fd);
-    const int on = 1;
-    socklen_t size = sizeof address;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-        bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        // The port that the first was given is the others' too.
-        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
-        listen(fd, kBacklog) != 0) {
-      return StatusOfErrno(errno, "cannot listen");
-    }
-  }
-  facts_.port = ntohs(address.sin_port);
+  absl::StatusOr<std::unique_ptr<ShardedListener>> listener =
+      ShardedListener::Bind(
+          runtime_, reinterpret_cast<sockaddr*>(&address), sizeof address, {},
+          [this](int core, Accepted connection, LiveConnection) {
+            shards_[static_cast<size_t>(core)]->Adopt(connection.Release());
+          });
+  if (!listener.ok()) return listener.status();
+  listener_ = *std::move(listener);
+  facts_.port = listener_->port();
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// The server: a shard on every core of a runtime, and the sockets they listen
-// on.
+// The server: a shard on every core of a runtime, and the listener that gives
+// them connections.
 
 #ifndef PERCORE_EXAMPLES_KV_SERVER_SERVER_H_
 #define PERCORE_EXAMPLES_KV_SERVER_SERVER_H_
@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "percore/examples/kv_server/shard.h"
 #include "percore/examples/kv_server/stats_text.h"
+#include "percore/net/listener/sharded_listener.h"
 #include "percore/runtime/core/runtime.h"
 
 namespace percore::kv {
@@ -57,12 +58,14 @@ class Server : public Service {
   void Destroy(int core) override;
 
  private:
-  absl::Status OpenListeners(const ServerOptions& options);
+  absl::Status Bind(const ServerOptions& options);
   void OnEveryCore(const std::function<void(int)>& fn);
 
   Runtime& runtime_;
   ServerFacts facts_;
-  std::vector<int> listeners_;
+  // A service too, which quiesces first: no shard hears from a client after
+  // it was told to end.
+  std::unique_ptr<ShardedListener> listener_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

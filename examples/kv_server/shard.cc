@@ -1,11 +1,5 @@
 #include "percore/examples/kv_server/shard.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "percore/examples/kv_server/server.h"
@@ -15,37 +9,18 @@ namespace percore::kv {
 namespace {
 
 constexpr size_t kScratchBytes = size_t{64} << 10;
-// Connections accepted in one turn, so that a flood of them leaves time for
-// those that are there.
-constexpr int kAcceptedPerTurn = 64;
-// How long no connection is taken when descriptors have run out.
-constexpr timeval kAcceptPause = {0, 100'000};
 
 }  // namespace
 
-Shard::Shard(Server& server, size_t index, EventBase& base, int listener,
+Shard::Shard(Server& server, size_t index, EventBase& base,
              const Store::Options& options)
     : server_(server),
       index_(index),
       base_(base),
-      listener_(listener),
       store_(options, clock_),
-      scratch_(kScratchBytes) {
-  EventBase::Assign(&acceptable_, &base_, listener_, EV_READ | EV_PERSIST,
-                    &Shard::OnAcceptable, this);
-  EventBase::Assign(&pause_, &base_, -1, 0, &Shard::OnPause, this);
-}
-
-Shard::~Shard() {
-  base_.Del(&acceptable_, DelWait::kNever);
-  base_.Del(&pause_, DelWait::kNever);
-}
-
-void Shard::Listen() { base_.Add(&acceptable_, nullptr); }
+      scratch_(kScratchBytes) {}
 
 void Shard::Quiesce(std::function<void()> done) {
-  base_.Del(&acceptable_, DelWait::kNever);
-  base_.Del(&pause_, DelWait::kNever);
   quiet_ = std::move(done);
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].connection != nullptr) slots_[i].connection->Drain();
@@ -103,38 +78,7 @@ void Shard::AppendSettings(const ShardStats& stats, std::string* out) {
   AppendServerSettings(server_.facts(), stats, out);
 }
 
-void Shard::OnAcceptable(evutil_socket_t, short, void* self) {
-  static_cast<Shard*>(self)->Accept();
-}
-
-void Shard::OnPause(evutil_socket_t, short, void* self) {
-  static_cast<Shard*>(self)->Listen();
-}
-
-void Shard::Accept() {
-  for (int i = 0; i < kAcceptedPerTurn; ++i) {
-    const int fd =
-        accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-      Adopt(fd);
-      continue;
-    }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-        errno == ENOBUFS) {
-      // The connection stays in the queue: without a pause the loop would
-      // report it again and again.
-      base_.Del(&acceptable_, DelWait::kNever);
-      base_.Add(&pause_, &kAcceptPause);
-      return;
-    }
-    if (errno == EAGAIN) return;
-    // ECONNABORTED, EINTR, a network error of the new connection: the next.
-  }
-}
-
 void Shard::Adopt(int fd) {
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   uint32_t index = static_cast<uint32_t>(slots_.size());
   if (free_slots_.empty()) {
     slots_.emplace_back();

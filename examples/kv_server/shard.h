@@ -1,10 +1,7 @@
-// What one core has of the server: its part of the cache, its listening
-// socket, the connections it has accepted.
+// What one core has of the server: its part of the cache, and its connections.
 
 #ifndef PERCORE_EXAMPLES_KV_SERVER_SHARD_H_
 #define PERCORE_EXAMPLES_KV_SERVER_SHARD_H_
-
-#include <event2/event_struct.h>
 
 #include <functional>
 #include <memory>
@@ -24,15 +21,14 @@ class Server;
 // Made, used and destroyed on its core.
 class Shard : public Router {
  public:
-  // `listener` is borrowed. `server` and `base` outlive the shard.
-  Shard(Server& server, size_t index, EventBase& base, int listener,
+  // `server` and `base` outlive the shard.
+  Shard(Server& server, size_t index, EventBase& base,
         const Store::Options& options);
-  ~Shard() override;
 
-  // Accepts connections from now on.
-  void Listen();
+  // Serves a connection that was accepted; closes it in the end.
+  void Adopt(int fd);
 
-  // Accepts no more, and calls `done` when every connection has been served
+  // Calls `done` when every connection has been served
   // what it had asked for and is closed.
   void Quiesce(std::function<void()> done);
 
@@ -60,10 +56,6 @@ class Shard : public Router {
     uint32_t uses = 0;
   };
 
-  static void OnAcceptable(evutil_socket_t fd, short what, void* self);
-  static void OnPause(evutil_socket_t fd, short what, void* self);
-  void Accept();
-  void Adopt(int fd);
   Connection* Find(uint64_t id);
 
   void RunBatch(std::unique_ptr<Batch> batch);
@@ -74,12 +66,9 @@ class Shard : public Router {
   Server& server_;
   const size_t index_;
   EventBase& base_;
-  const int listener_;
   SystemClock clock_;
   Store store_;
   ConnectionCounters counters_;
-  event acceptable_;
-  event pause_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   std::vector<char> scratch_;

@@ -66,7 +66,8 @@ struct evconnlistener *evconnlistener_new(struct event_base *base,
 
 /* Makes the socket, binds it to sa and listens; backlog 0 fails. It has
    SO_KEEPALIVE, and for TCP also TCP_NODELAY, which accepted sockets inherit
-   and setsockopt() turns off. NULL: errno. */
+   and percore_listener_set_nodelay() (<percore/percore.h>) turns off. NULL:
+   errno. */
 EVENT2_EXPORT_SYMBOL
 struct evconnlistener *evconnlistener_new_bind(struct event_base *base,
                                                evconnlistener_cb cb, void *ptr,

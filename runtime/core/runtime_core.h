@@ -77,6 +77,10 @@ class RuntimeCore {
 
   int cores() const { return static_cast<int>(cores_.size()); }
   EventBase* base(int core) { return cores_[Index(core)]->base; }
+  // The processor that a core's thread is bound to; -1: to none. Any thread.
+  int cpu(int core) const {
+    return options_.pin ? cores_[Index(core)]->cpu : -1;
+  }
   Mailbox* mailbox(int core) { return cores_[Index(core)]->mailbox.get(); }
   const RuntimeOptions& options() const { return options_; }
 

@@ -18,6 +18,7 @@ extern "C" {
 
 struct event_base;
 struct event_config;
+struct evconnlistener;
 struct percore_runtime;
 
 /* percore's own version, "0.1.0"; event_get_version() names the libevent API
@@ -75,6 +76,12 @@ EVENT2_EXPORT_SYMBOL int percore_base_get_stats(struct event_base *base,
    as above. */
 EVENT2_EXPORT_SYMBOL void percore_base_set_timing(struct event_base *base,
                                                   int on);
+
+/* TCP_NODELAY of the connections that a listener will accept. It is on for a
+   socket that evconnlistener_new_bind() made, and left alone on one that
+   evconnlistener_new() was given. 0, or -1 (not TCP). Any thread. */
+EVENT2_EXPORT_SYMBOL int percore_listener_set_nodelay(
+    struct evconnlistener *listener, int on);
 
 /* --- A loop on each core ------------------------------------------------- */
 
