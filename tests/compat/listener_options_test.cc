@@ -205,7 +205,10 @@ TEST_F(ListenerOptionsTest, ReuseablePortOnUnix) {
   // better: as 2.2, refused by the library, with a reason in errno.
   EXPECT_EQ(Bind(LEV_OPT_REUSEABLE_PORT, AbstractUnix()), nullptr);
   EXPECT_NE(errno, 0);
-  EXPECT_EQ(Bind(LEV_OPT_REUSEABLE, AbstractUnix()), nullptr);
+  // LEV_OPT_REUSEABLE, which 2.2 refuses too, goes on to mean nothing there:
+  // programs of 2.1 bind with it.
+  listener_ = Bind(LEV_OPT_REUSEABLE, AbstractUnix());
+  EXPECT_NE(listener_, nullptr);
 #endif
 }
 
