@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <memory>
-#include <mutex>
 
 #include "percore/runtime/core/runtime_core.h"
 

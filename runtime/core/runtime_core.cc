@@ -75,8 +75,8 @@ int RuntimeCore::Init() {
   watch_.wake = [](StallWatch* self) {
     RuntimeCore* runtime = static_cast<Watch*>(self)->runtime;
     // Under the mutex, so that the watcher is either waiting or still to look.
-    std::lock_guard lock(runtime->mutex_);
-    runtime->changed_.notify_all();
+    MutexLock lock(&runtime->mutex_);
+    runtime->changed_.SignalAll();
   };
   const Topology topology = ReadTopology();
   if (options_.cores < 0) return EINVAL;
@@ -124,7 +124,7 @@ RuntimeCore* RuntimeCore::Current() {
 }
 
 void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   kept_.push_back(std::move(object));
 }
 
@@ -133,10 +133,10 @@ void RuntimeCore::ThreadMain(Core* core) {
   NameThread(options_.name + "/" + std::to_string(core->index));
   if (options_.pin) PinThread(core->cpu);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     ++started_;
   }
-  changed_.notify_all();
+  changed_.SignalAll();
   core->base->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
   this_core = {};
 }
@@ -145,7 +145,10 @@ int RuntimeCore::Start() {
   if (fork_generation_ != ForkGeneration()) return ENOTSUP;
   if (running_.exchange(true, std::memory_order_acq_rel)) return EALREADY;
   SignalsBlocked blocked(options_.blocked_signals);
-  started_ = 0;
+  {
+    MutexLock lock(&mutex_);
+    started_ = 0;
+  }
   for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
     // std::thread reports failure only by throwing; ask pthreads first.
@@ -158,11 +161,12 @@ int RuntimeCore::Start() {
       return error.code().value();
     }
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return started_ == cores(); });
-  lock.unlock();
-  if (options_.stall_ns != 0) {
+  {
+    MutexLock lock(&mutex_);
+    while (started_ != cores()) changed_.Wait(&mutex_);
     watcher_stop_ = false;
+  }
+  if (options_.stall_ns != 0) {
     watch_.asleep.store(false, std::memory_order_relaxed);
     watcher_ = std::thread(&RuntimeCore::WatchForStalls, this);
   }
@@ -175,10 +179,10 @@ void RuntimeCore::JoinAll() {
   }
   if (watcher_.joinable()) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       watcher_stop_ = true;
     }
-    changed_.notify_all();
+    changed_.SignalAll();
     watcher_.join();
   }
 }
@@ -189,13 +193,13 @@ void RuntimeCore::Join() {
 }
 
 void RuntimeCore::Register(Service* service) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   services_.push_back(service);
 }
 
 void RuntimeCore::Unregister(Service* service) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto it = std::find(services_.begin(), services_.end(), service);
     if (it == services_.end()) return;
     services_.erase(it);
@@ -216,13 +220,22 @@ namespace {
 
 // Counts cores that are done; outlives a wait that gave up.
 struct Countdown {
-  std::mutex mutex;
-  std::condition_variable changed;
-  int left;
+  Mutex mutex;
+  CondVar changed;
+  int left ABSL_GUARDED_BY(mutex);
   explicit Countdown(int n) : left(n) {}
   void Done() {
-    std::lock_guard lock(mutex);
-    if (--left == 0) changed.notify_all();
+    MutexLock lock(&mutex);
+    if (--left == 0) changed.SignalAll();
+  }
+  // False if some are not done after `wait_ns`.
+  bool Await(std::int64_t wait_ns) {
+    const std::int64_t deadline = CondVar::DeadlineIn(wait_ns);
+    MutexLock lock(&mutex);
+    while (left != 0) {
+      if (!changed.WaitUntil(&mutex, deadline)) break;
+    }
+    return left == 0;
   }
 };
 
@@ -252,10 +265,7 @@ bool RuntimeCore::OnEveryCore(
     node->run = &EveryCoreNode::Run;
     if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
-  std::unique_lock lock(countdown->mutex);
-  return countdown->changed.wait_for(lock,
-                                     std::chrono::nanoseconds(deadline_ns),
-                                     [&] { return countdown->left == 0; });
+  return countdown->Await(deadline_ns);
 }
 
 void RuntimeCore::EndTasks() {
@@ -302,7 +312,7 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
   if (!running()) {
     std::vector<Service*> services;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       services.swap(services_);
     }
     EndTasks();
@@ -311,7 +321,7 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
   }
   std::vector<Service*> services;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     services = services_;
     services_.clear();
   }
@@ -387,12 +397,13 @@ int RuntimeCore::Run() {
 
 std::vector<LoopStats> RuntimeCore::Stats() {
   struct Snapshot {
-    std::mutex mutex;
-    std::vector<LoopStats> stats;
+    Mutex mutex;
+    std::vector<LoopStats> stats ABSL_GUARDED_BY(mutex);
+    explicit Snapshot(std::size_t n) : stats(n) {}
   };
-  auto snapshot = std::make_shared<Snapshot>();
-  snapshot->stats.resize(cores_.size());
+  auto snapshot = std::make_shared<Snapshot>(cores_.size());
   if (!running()) {
+    MutexLock lock(&snapshot->mutex);
     for (auto& core : cores_) {
       snapshot->stats[Index(core->index)] = core->base->Stats();
     }
@@ -402,13 +413,13 @@ std::vector<LoopStats> RuntimeCore::Stats() {
       [this, snapshot](int core, std::function<void()> done) {
         const LoopStats stats = base(core)->Stats();
         {
-          std::lock_guard lock(snapshot->mutex);
+          MutexLock lock(&snapshot->mutex);
           snapshot->stats[static_cast<std::size_t>(core)] = stats;
         }
         done();
       },
       1'000'000'000);
-  std::lock_guard lock(snapshot->mutex);
+  MutexLock lock(&snapshot->mutex);
   return snapshot->stats;
 }
 

@@ -13,11 +13,9 @@
 #define PERCORE_RUNTIME_CORE_RUNTIME_CORE_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +23,7 @@
 #include "percore/runtime/core/task_context.h"
 #include "percore/runtime/loop/event_base.h"
 #include "percore/runtime/mailbox/message.h"
+#include "percore/runtime/sync/mutex.h"
 
 namespace percore {
 
@@ -169,11 +168,11 @@ class RuntimeCore {
   std::atomic<bool> stop_requested_{false};
   std::atomic<EventBase*> control_{nullptr};
   std::uint32_t fork_generation_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Service*> services_;
-  std::vector<std::shared_ptr<void>> kept_;
-  int started_ = 0;
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Service*> services_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<void>> kept_ ABSL_GUARDED_BY(mutex_);
+  int started_ ABSL_GUARDED_BY(mutex_) = 0;
   // The watcher and what wakes it.
   struct Watch : StallWatch {
     RuntimeCore* runtime = nullptr;
@@ -182,7 +181,7 @@ class RuntimeCore {
 
   Watch watch_;
   std::thread watcher_;
-  bool watcher_stop_ = false;
+  bool watcher_stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> stalls_{0};
 };
 

@@ -5,7 +5,6 @@
 #include <execinfo.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 
@@ -72,14 +71,12 @@ std::string StackOf(pthread_t thread) {
 }  // namespace
 
 void RuntimeCore::WatchForStalls() {
-  const auto pause = std::chrono::nanoseconds(options_.stall_ns / 2 + 1);
+  const std::int64_t pause = options_.stall_ns / 2 + 1;
   std::vector<std::uint64_t> reported(cores_.size(), 0);
   // backtrace loads libgcc on first use, which a handler must not do.
   void* warm_up[1];
   backtrace(warm_up, 1);
-  std::unique_lock lock(mutex_);
-  while (!watcher_stop_) {
-    lock.unlock();
+  for (bool stop = false; !stop;) {
     bool busy = LookForStalls(&reported);
     if (!busy) {
       // Say so first, then look again: a loop that began meanwhile either is
@@ -88,18 +85,17 @@ void RuntimeCore::WatchForStalls() {
       busy = LookForStalls(&reported);
       if (busy) watch_.asleep.store(false, std::memory_order_seq_cst);
     }
-    lock.lock();
-    if (busy) {
-      changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
-    } else {
-      changed_.wait(lock, [this] {
-        return watcher_stop_ || !watch_.asleep.load(std::memory_order_relaxed);
-      });
-      // What woke us has hardly begun: give it its time.
-      if (!watcher_stop_) {
-        changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
+    MutexLock lock(&mutex_);
+    if (!busy) {
+      while (!watcher_stop_ && watch_.asleep.load(std::memory_order_relaxed)) {
+        changed_.Wait(&mutex_);
       }
+      // What woke us has hardly begun: give it its time.
     }
+    const std::int64_t until = CondVar::DeadlineIn(pause);
+    while (!watcher_stop_ && changed_.WaitUntil(&mutex_, until)) {
+    }
+    stop = watcher_stop_;
   }
 }
 
