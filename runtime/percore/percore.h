@@ -65,9 +65,20 @@ struct percore_stats {
   ev_uint64_t backend_rebuilds;
   ev_uint64_t busy_ns;
   ev_uint64_t waiting_ns;
+  /* Mail, measured while timing is on. How many posted functions a turn that
+     found some found waiting; and how long one waited from percore_post() to
+     its run, of the first of each batch (posts of a loop leave in batches;
+     any other post is one). As the upper end of the power of two in which
+     half, or 99 in 100, of them lie; 0: none was measured. */
+  ev_uint64_t mail_depth_median;
+  ev_uint64_t mail_depth_99;
+  ev_uint64_t mail_delays; /* measured ones */
+  ev_uint64_t mail_delay_median_ns;
+  ev_uint64_t mail_delay_99_ns;
 };
 
-/* 0, or -1 when `size` is too small to be one we know. On the thread that runs
+/* 0, or -1 when `size` is too small to be one we know (one that ends with
+   waiting_ns is). On the thread that runs
    the loop, or while nobody does; any thread for a locked base. */
 EVENT2_EXPORT_SYMBOL int percore_base_get_stats(struct event_base *base,
                                                 struct percore_stats *stats);
