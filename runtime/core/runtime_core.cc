@@ -9,6 +9,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <utility>
 
 #include "percore/runtime/core/topology.h"
 #include "percore/runtime/observe/log.h"
@@ -60,8 +64,14 @@ class SignalsBlocked {
 
 std::unique_ptr<RuntimeCore> RuntimeCore::Create(
     const RuntimeOptions& options) {
-  std::unique_ptr<RuntimeCore> runtime(new RuntimeCore(options));
-  const int error = runtime->Init();
+  std::unique_ptr<RuntimeCore> runtime;
+  int error;
+  try {
+    runtime.reset(new (std::nothrow) RuntimeCore(options));
+    error = runtime == nullptr ? ENOMEM : runtime->Init();
+  } catch (const std::exception&) {
+    error = ENOMEM;  // containers
+  }
   if (error == 0) return runtime;
   runtime.reset();
   errno = error;
@@ -89,8 +99,14 @@ int RuntimeCore::Init() {
   if (!options_.method.empty() && !config.SetMethod(options_.method.c_str())) {
     return ENOMEM;
   }
+  cores_.reserve(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) {
-    auto core = std::make_unique<Core>();
+    cores_.emplace_back(new (std::nothrow) Core);  // has room
+    Core* core = cores_.back().get();
+    if (core == nullptr) {
+      cores_.pop_back();
+      return ENOMEM;
+    }
     core->index = i;
     core->cpu =
         topology.cpus[static_cast<std::size_t>(i) % topology.cpus.size()];
@@ -103,7 +119,6 @@ int RuntimeCore::Init() {
     core->base->SetTiming(options_.timing || options_.stall_ns != 0);
     core->mailbox = MailboxRef(core->base->mailbox());
     if (options_.stall_ns != 0) core->base->progress()->watch = &watch_;
-    cores_.push_back(std::move(core));
   }
   return 0;
 }
@@ -141,6 +156,19 @@ void RuntimeCore::ThreadMain(Core* core) {
   this_core = {};
 }
 
+// std::thread reports failure only by throwing.
+template <typename... Args>
+int RuntimeCore::StartThread(std::thread* thread, Args&&... args) {
+  try {
+    *thread = std::thread(std::forward<Args>(args)...);
+    return 0;
+  } catch (const std::system_error& error) {
+    return error.code().value();
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  }
+}
+
 int RuntimeCore::Start() {
   if (fork_generation_ != ForkGeneration()) return ENOTSUP;
   if (running_.exchange(true, std::memory_order_acq_rel)) return EALREADY;
@@ -151,15 +179,9 @@ int RuntimeCore::Start() {
   }
   for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
-    // std::thread reports failure only by throwing; ask pthreads first.
-    try {
-      core->thread = std::thread(&RuntimeCore::ThreadMain, this, core.get());
-    } catch (const std::system_error& error) {
-      for (auto& started : cores_) started->base->RequestStop();
-      JoinAll();
-      running_.store(false, std::memory_order_release);
-      return error.code().value();
-    }
+    const int error =
+        StartThread(&core->thread, &RuntimeCore::ThreadMain, this, core.get());
+    if (error != 0) return Unstart(error);
   }
   {
     MutexLock lock(&mutex_);
@@ -168,9 +190,21 @@ int RuntimeCore::Start() {
   }
   if (options_.stall_ns != 0) {
     watch_.asleep.store(false, std::memory_order_relaxed);
-    watcher_ = std::thread(&RuntimeCore::WatchForStalls, this);
+    const int error =
+        StartThread(&watcher_, &RuntimeCore::WatchForStalls, this);
+    if (error != 0) return Unstart(error);
   }
   return 0;
+}
+
+// Some threads may run: ends them. Returns the error.
+int RuntimeCore::Unstart(int error) {
+  for (auto& core : cores_) {
+    if (core->thread.joinable()) core->base->RequestStop();
+  }
+  JoinAll();
+  running_.store(false, std::memory_order_release);
+  return error;
 }
 
 void RuntimeCore::JoinAll() {
@@ -205,7 +239,7 @@ void RuntimeCore::Unregister(Service* service) {
     services_.erase(it);
   }
   if (!running()) {
-    DestroyServices({service});
+    DestroyServices({&service, 1});
     return;
   }
   OnEveryCore(
@@ -213,7 +247,7 @@ void RuntimeCore::Unregister(Service* service) {
         service->Quiesce(core, std::move(done));
       },
       options_.drain_deadline_ns);
-  DestroyServices({service});
+  DestroyServices({&service, 1});
 }
 
 namespace {
@@ -281,7 +315,7 @@ void RuntimeCore::EndTasks() {
       INT64_MAX / 4);
 }
 
-void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
+void RuntimeCore::DestroyServices(std::span<Service* const> services) {
   const auto destroy = [&services](int core) {
     for (auto it = services.rbegin(); it != services.rend(); ++it) {
       (*it)->Destroy(core);
@@ -310,7 +344,7 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     return true;
   }
   if (!running()) {
-    std::vector<Service*> services;
+    Vector<Service*> services;
     {
       MutexLock lock(&mutex_);
       services.swap(services_);
@@ -319,7 +353,7 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     DestroyServices(services);
     return true;
   }
-  std::vector<Service*> services;
+  Vector<Service*> services;
   {
     MutexLock lock(&mutex_);
     services = services_;

@@ -43,8 +43,10 @@ enum percore_post_result {
 /* Runs fn(arg) once in the loop of `base`, soon. Any thread, as long as the
    base is not freed meanwhile; posts of one thread run in their order. Posted
    from a callback of another loop, it leaves at the end of that loop's turn.
-   Unlike event_base_once() nothing is allocated. If the base is freed first,
-   fn is not run. Returns a percore_post_result. */
+   Memory is taken when a thread (or a loop) posts to a base for the first
+   time, and when more is waiting there than ever before; it is kept until the
+   base is freed and used again, so that otherwise nothing is allocated. If the
+   base is freed first, fn is not run. Returns a percore_post_result. */
 EVENT2_EXPORT_SYMBOL int percore_post(struct event_base *base,
                                       void (*fn)(void *), void *arg);
 
