@@ -32,6 +32,7 @@
 #ifndef PERCORE_RUNTIME_BACKEND_BACKEND_H_
 #define PERCORE_RUNTIME_BACKEND_BACKEND_H_
 
+#include <cerrno>
 #include <cstdint>
 #include <new>
 
@@ -121,6 +122,19 @@ class Backend {
     MemFree(p);
   }
 };
+
+// A backend of class T that has opened what it needs of the system: T(args),
+// then `bool Open()` (false with errno set). Null with errno set.
+template <typename T, typename... Args>
+Backend* NewOpened(const Args&... args) {
+  auto* backend = new (std::nothrow) T(args...);
+  if (backend == nullptr) return nullptr;
+  if (backend->Open()) return backend;
+  const int error = errno;
+  delete backend;
+  errno = error;
+  return nullptr;
+}
 
 // How a backend is made. One for each kind, in kBackends' order of preference.
 struct BackendKind {

@@ -10,6 +10,7 @@
 
 #include "percore/runtime/backend/doorbell.h"
 #include "percore/runtime/backend/io_uring/ring.h"
+#include "percore/runtime/backend/poll_bits.h"
 #include "percore/runtime/backend/wait_limit.h"
 #include "percore/runtime/observe/log.h"
 #include "percore/runtime/sync/mutex.h"
@@ -36,27 +37,6 @@ constexpr std::uint64_t kDoorbell = kSpecial | 1;
 std::uint64_t UserData(int fd, std::uint32_t serial) {
   return static_cast<std::uint64_t>(serial) << 32 |
          static_cast<std::uint32_t>(fd);
-}
-
-std::uint32_t ToPoll(Interest interest) {
-  std::uint32_t events = 0;
-  if (interest & kInterestRead) events |= EPOLLIN;
-  if (interest & kInterestWrite) events |= EPOLLOUT;
-  if (interest & kInterestClosed) events |= EPOLLRDHUP;
-  if (interest & kInterestEdge) events |= EPOLLET;
-  return events;
-}
-
-// semantics 3.10, as epoll.
-Interest FromPoll(std::uint32_t events) {
-  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
-    return kInterestRead | kInterestWrite;
-  }
-  Interest what = 0;
-  if (events & EPOLLIN) what |= kInterestRead;
-  if (events & EPOLLOUT) what |= kInterestWrite;
-  if (events & EPOLLRDHUP) what |= kInterestClosed;
-  return what;
 }
 
 int DisabledSetting() {
@@ -292,7 +272,8 @@ class IoUringBackend final : public Backend {
     if (watch.serial != 0 && watch.changed && !Remove(fd, &watch)) return false;
     if (watch.wanted != kInterestNone && watch.serial == 0) {
       if (++last_serial_ == 0) ++last_serial_;
-      if (!Add(fd, ToPoll(watch.wanted), (watch.wanted & kInterestEdge) != 0,
+      if (!Add(fd, ToEpollBits(watch.wanted),
+               (watch.wanted & kInterestEdge) != 0,
                UserData(fd, last_serial_))) {
         return false;
       }
@@ -338,7 +319,7 @@ class IoUringBackend final : public Backend {
     }
     // Updated since the request was made: the new request will tell.
     if (cqe.res < 0 || watch.changed) return;
-    const Interest what = FromPoll(static_cast<std::uint32_t>(cqe.res));
+    const Interest what = FromPollBits(static_cast<std::uint32_t>(cqe.res));
     if (what == 0) return;
     ready->PushReserved(
         {fd, watch.generation, static_cast<Interest>(what | kInterestEdge)});
@@ -367,14 +348,7 @@ class IoUringBackend final : public Backend {
 Backend* NewIoUringBackendSized(const BackendOptions& options,
                                 std::uint32_t submissions,
                                 std::uint32_t completions) {
-  auto* backend =
-      new (std::nothrow) IoUringBackend(options, submissions, completions);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<IoUringBackend>(options, submissions, completions);
 }
 
 Backend* NewIoUringBackend(const BackendOptions& options) {

@@ -7,35 +7,12 @@
 #include <cstring>
 
 #include "percore/runtime/backend/doorbell.h"
+#include "percore/runtime/backend/poll_bits.h"
 #include "percore/runtime/backend/wait_limit.h"
 #include "percore/runtime/sync/mutex.h"
 
 namespace percore {
 namespace {
-
-short ToPoll(Interest interest) {
-  int events = 0;
-  if (interest & kInterestRead) events |= POLLIN;
-  if (interest & kInterestWrite) events |= POLLOUT;
-  if (interest & kInterestClosed) events |= POLLRDHUP;
-  return static_cast<short>(events);
-}
-
-// semantics 3.10: an error, or a hang-up that is not just the peer's half
-// close, is for readers and writers.
-Interest FromPoll(short events) {
-  if (events & POLLNVAL) {
-    return kInterestRead | kInterestWrite | kInterestClosed;
-  }
-  if ((events & POLLERR) || ((events & POLLHUP) && !(events & POLLRDHUP))) {
-    return kInterestRead | kInterestWrite;
-  }
-  Interest what = 0;
-  if (events & POLLIN) what |= kInterestRead;
-  if (events & POLLOUT) what |= kInterestWrite;
-  if (events & POLLRDHUP) what |= kInterestClosed;
-  return what;
-}
 
 class PollBackend final : public Backend {
  public:
@@ -113,7 +90,7 @@ class PollBackend final : public Backend {
       if (!set_.Push({fd, 0, 0})) return ENOMEM;
       place.at = static_cast<std::uint32_t>(set_.size() - 1);
     }
-    set_[place.at].events = ToPoll(now);
+    set_[place.at].events = static_cast<short>(ToPollBits(now));
     place.generation = generation;
     place.updated = ++updates_;
     return 0;
@@ -136,7 +113,8 @@ class PollBackend final : public Backend {
       const Place& place = places_[static_cast<std::size_t>(one.fd)];
       // Changed by another thread since: the report may be of another file.
       if (place.at == 0 || place.updated > seen) continue;
-      const Interest what = FromPoll(one.revents);
+      const Interest what =
+          FromPollBits(static_cast<std::uint16_t>(one.revents));
       if (what == 0) continue;
       if (ready->size() == ready->capacity()) return;
       ready->PushReserved({one.fd, place.generation, what});
@@ -162,13 +140,7 @@ class PollBackend final : public Backend {
 }  // namespace
 
 Backend* NewPollBackend(const BackendOptions& options) {
-  auto* backend = new (std::nothrow) PollBackend(options);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<PollBackend>(options);
 }
 
 }  // namespace percore

@@ -218,13 +218,7 @@ class SelectBackend final : public Backend {
 }  // namespace
 
 Backend* NewSelectBackend(const BackendOptions& options) {
-  auto* backend = new (std::nothrow) SelectBackend(options);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<SelectBackend>(options);
 }
 
 }  // namespace percore
