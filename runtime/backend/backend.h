@@ -70,6 +70,10 @@ struct BackendOptions {
   bool precise_timer = false;    // waits are not rounded to milliseconds
   bool changelist_flag = false;  // EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST
   bool shared = false;           // Update() may come from any thread
+  // Wait() may be a cancellation point of pthreads, as libevent's is. The
+  // threads of a Runtime are nobody's to cancel, and being cancellable costs
+  // two atomic read-modify-writes a wait.
+  bool cancellable = true;
 };
 
 class Backend {

@@ -23,6 +23,7 @@ class EpollBackend final : public Backend {
  public:
   explicit EpollBackend(const BackendOptions& options)
       : precise_(options.precise_timer),
+        cancellable_(options.cancellable),
         name_(options.changelist_flag ? "epoll (with changelist)" : "epoll") {}
 
   ~EpollBackend() override {
@@ -112,10 +113,18 @@ class EpollBackend final : public Backend {
     const std::int64_t limit_ns = WaitLimitNs(timeout_ns, /*precise=*/false);
     const int timeout_ms =
         limit_ns < 0 ? -1 : static_cast<int>(limit_ns / 1000000);
+#ifndef __SANITIZE_THREAD__  // which runs signal handlers in calls it knows
+    if (!cancellable_) {
+      return static_cast<int>(syscall(SYS_epoll_pwait, epoll_fd_,
+                                      events_.data(), room, timeout_ms, nullptr,
+                                      0));
+    }
+#endif
     return epoll_wait(epoll_fd_, events_.data(), room, timeout_ms);
   }
 
   const bool precise_;
+  [[maybe_unused]] const bool cancellable_;
   const char* const name_;
   bool have_pwait2_ = true;
   int epoll_fd_ = -1;
