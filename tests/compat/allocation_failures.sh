@@ -6,7 +6,7 @@ set -u
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99:detect_leaks=0
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}exitcode=99
 export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}exitcode=99
-export COMPAT_FAIL_ALLOCATIONS=${COMPAT_FAIL_ALLOCATIONS:-0.5}
+export COMPAT_FAIL_ALLOCATIONS=${COMPAT_FAIL_ALLOCATIONS:-0.1}
 # Sharding and result files are the outer test's.
 unset GTEST_OUTPUT XML_OUTPUT_FILE TEST_SHARD_INDEX TEST_TOTAL_SHARDS TEST_SHARD_STATUS_FILE
 
@@ -20,6 +20,7 @@ run() { # suite
 }
 export -f run
 [[ $# -gt 0 ]] || { echo "no suites" >&2; exit 1; }
-out=$(printf '%s\n' "$@" | xargs -P 2 -I{} bash -c 'run {}')
-echo "$out"
-[[ $(grep -c '^ok ' <<<"$out") == "$#" ]] && ! grep -q '^BAD ' <<<"$out"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+printf '%s\n' "$@" | xargs -P 2 -I{} bash -c 'run {}' | tee "$log"
+[[ $(grep -c '^ok ' "$log") == "$#" ]] && ! grep -q '^BAD ' "$log"

@@ -59,7 +59,7 @@ def allocation_failures_test(name, leave_out = [], **kwargs):
     ]
     native.sh_test(
         name = name,
-        size = "medium",
+        size = "large",
         srcs = ["//tests/compat:allocation_failures.sh"],
         args = ["$(rootpath %s)" % suite for suite in suites],
         data = suites,
