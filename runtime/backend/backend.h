@@ -32,6 +32,7 @@
 #ifndef PERCORE_RUNTIME_BACKEND_BACKEND_H_
 #define PERCORE_RUNTIME_BACKEND_BACKEND_H_
 
+#include <cerrno>
 #include <cstdint>
 #include <new>
 
@@ -69,6 +70,10 @@ struct BackendOptions {
   bool precise_timer = false;    // waits are not rounded to milliseconds
   bool changelist_flag = false;  // EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST
   bool shared = false;           // Update() may come from any thread
+  // Wait() may be a cancellation point of pthreads, as libevent's is. The
+  // threads of a Runtime are nobody's to cancel, and being cancellable costs
+  // two atomic read-modify-writes a wait.
+  bool cancellable = true;
 };
 
 class Backend {
@@ -121,6 +126,19 @@ class Backend {
     MemFree(p);
   }
 };
+
+// A backend of class T that has opened what it needs of the system: T(args),
+// then `bool Open()` (false with errno set). Null with errno set.
+template <typename T, typename... Args>
+Backend* NewOpened(const Args&... args) {
+  auto* backend = new (std::nothrow) T(args...);
+  if (backend == nullptr) return nullptr;
+  if (backend->Open()) return backend;
+  const int error = errno;
+  delete backend;
+  errno = error;
+  return nullptr;
+}
 
 // How a backend is made. One for each kind, in kBackends' order of preference.
 struct BackendKind {

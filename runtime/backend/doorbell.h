@@ -1,5 +1,5 @@
-// The doorbell of the backends that keep their own set: an eventfd that stands
-// in the set beside the program's descriptors.
+// The doorbell of Linux's backends: an eventfd that stands in the set beside
+// the program's descriptors.
 #ifndef PERCORE_RUNTIME_BACKEND_DOORBELL_H_
 #define PERCORE_RUNTIME_BACKEND_DOORBELL_H_
 

@@ -2,6 +2,7 @@
 #include <percore/percore.h>
 
 #include <cerrno>
+#include <cstddef>
 
 #include "percore/runtime/loop/event_base.h"
 
@@ -18,7 +19,7 @@ int percore_post(struct event_base* base, void (*fn)(void*), void* arg) {
 }
 
 int percore_base_get_stats(struct event_base* base, struct percore_stats* out) {
-  if (out->size < sizeof(struct percore_stats)) {
+  if (out->size < offsetof(struct percore_stats, mail_depth_median)) {
     errno = EINVAL;
     return -1;
   }
@@ -36,6 +37,12 @@ int percore_base_get_stats(struct event_base* base, struct percore_stats* out) {
   out->backend_rebuilds = stats.backend_rebuilds;
   out->busy_ns = stats.busy_ns;
   out->waiting_ns = stats.waiting_ns;
+  if (out->size < sizeof(struct percore_stats)) return 0;
+  out->mail_depth_median = stats.mail_depth.Quantile(0.5);
+  out->mail_depth_99 = stats.mail_depth.Quantile(0.99);
+  out->mail_delays = stats.mail_delay_ns.Total();
+  out->mail_delay_median_ns = stats.mail_delay_ns.Quantile(0.5);
+  out->mail_delay_99_ns = stats.mail_delay_ns.Quantile(0.99);
   return 0;
 }
 

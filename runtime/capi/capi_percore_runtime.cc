@@ -2,8 +2,10 @@
 #include <percore/percore.h>
 
 #include <cerrno>
+#include <exception>
 #include <memory>
-#include <mutex>
+#include <string>
+#include <utility>
 
 #include "percore/runtime/core/runtime_core.h"
 
@@ -13,6 +15,20 @@ using percore::RuntimeCore;
 struct percore_runtime {
   std::unique_ptr<RuntimeCore> core;
 };
+
+namespace {
+
+// False without memory. A null text leaves what is there.
+bool Assign(std::string* to, const char* text) {
+  try {
+    if (text != nullptr) *to = text;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -27,14 +43,22 @@ struct percore_runtime* percore_runtime_new(
     }
     wanted.cores = options->cores;
     wanted.pin = !options->no_pinning;
-    if (options->method != nullptr) wanted.method = options->method;
-    if (options->name != nullptr) wanted.name = options->name;
+    if (!Assign(&wanted.method, options->method) ||
+        !Assign(&wanted.name, options->name)) {
+      errno = ENOMEM;
+      return nullptr;
+    }
     wanted.mailbox_bound = options->mailbox_bound;
   }
   auto core = RuntimeCore::Create(wanted);
   if (core == nullptr) return nullptr;
   auto* runtime = percore::MemNew<percore_runtime>();
-  if (runtime != nullptr) runtime->core = std::move(core);
+  if (runtime == nullptr) {
+    core.reset();
+    errno = ENOMEM;
+    return nullptr;
+  }
+  runtime->core = std::move(core);
   return runtime;
 }
 

@@ -9,6 +9,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <utility>
 
 #include "percore/runtime/core/topology.h"
 #include "percore/runtime/observe/log.h"
@@ -60,8 +64,14 @@ class SignalsBlocked {
 
 std::unique_ptr<RuntimeCore> RuntimeCore::Create(
     const RuntimeOptions& options) {
-  std::unique_ptr<RuntimeCore> runtime(new RuntimeCore(options));
-  const int error = runtime->Init();
+  std::unique_ptr<RuntimeCore> runtime;
+  int error;
+  try {
+    runtime.reset(new (std::nothrow) RuntimeCore(options));
+    error = runtime == nullptr ? ENOMEM : runtime->Init();
+  } catch (const std::exception&) {
+    error = ENOMEM;  // containers
+  }
   if (error == 0) return runtime;
   runtime.reset();
   errno = error;
@@ -75,8 +85,8 @@ int RuntimeCore::Init() {
   watch_.wake = [](StallWatch* self) {
     RuntimeCore* runtime = static_cast<Watch*>(self)->runtime;
     // Under the mutex, so that the watcher is either waiting or still to look.
-    std::lock_guard lock(runtime->mutex_);
-    runtime->changed_.notify_all();
+    MutexLock lock(&runtime->mutex_);
+    runtime->changed_.SignalAll();
   };
   const Topology topology = ReadTopology();
   if (options_.cores < 0) return EINVAL;
@@ -89,8 +99,14 @@ int RuntimeCore::Init() {
   if (!options_.method.empty() && !config.SetMethod(options_.method.c_str())) {
     return ENOMEM;
   }
+  cores_.reserve(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) {
-    auto core = std::make_unique<Core>();
+    cores_.emplace_back(new (std::nothrow) Core);  // has room
+    Core* core = cores_.back().get();
+    if (core == nullptr) {
+      cores_.pop_back();
+      return ENOMEM;
+    }
     core->index = i;
     core->cpu =
         topology.cpus[static_cast<std::size_t>(i) % topology.cpus.size()];
@@ -103,7 +119,6 @@ int RuntimeCore::Init() {
     core->base->SetTiming(options_.timing || options_.stall_ns != 0);
     core->mailbox = MailboxRef(core->base->mailbox());
     if (options_.stall_ns != 0) core->base->progress()->watch = &watch_;
-    cores_.push_back(std::move(core));
   }
   return 0;
 }
@@ -124,7 +139,7 @@ RuntimeCore* RuntimeCore::Current() {
 }
 
 void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   kept_.push_back(std::move(object));
 }
 
@@ -133,40 +148,63 @@ void RuntimeCore::ThreadMain(Core* core) {
   NameThread(options_.name + "/" + std::to_string(core->index));
   if (options_.pin) PinThread(core->cpu);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     ++started_;
   }
-  changed_.notify_all();
+  changed_.SignalAll();
   core->base->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
   this_core = {};
+}
+
+// std::thread reports failure only by throwing.
+template <typename... Args>
+int RuntimeCore::StartThread(std::thread* thread, Args&&... args) {
+  try {
+    *thread = std::thread(std::forward<Args>(args)...);
+    return 0;
+  } catch (const std::system_error& error) {
+    return error.code().value();
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  }
 }
 
 int RuntimeCore::Start() {
   if (fork_generation_ != ForkGeneration()) return ENOTSUP;
   if (running_.exchange(true, std::memory_order_acq_rel)) return EALREADY;
   SignalsBlocked blocked(options_.blocked_signals);
-  started_ = 0;
+  {
+    MutexLock lock(&mutex_);
+    started_ = 0;
+  }
   for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
-    // std::thread reports failure only by throwing; ask pthreads first.
-    try {
-      core->thread = std::thread(&RuntimeCore::ThreadMain, this, core.get());
-    } catch (const std::system_error& error) {
-      for (auto& started : cores_) started->base->RequestStop();
-      JoinAll();
-      running_.store(false, std::memory_order_release);
-      return error.code().value();
-    }
+    const int error =
+        StartThread(&core->thread, &RuntimeCore::ThreadMain, this, core.get());
+    if (error != 0) return Unstart(error);
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return started_ == cores(); });
-  lock.unlock();
-  if (options_.stall_ns != 0) {
+  {
+    MutexLock lock(&mutex_);
+    while (started_ != cores()) changed_.Wait(&mutex_);
     watcher_stop_ = false;
+  }
+  if (options_.stall_ns != 0) {
     watch_.asleep.store(false, std::memory_order_relaxed);
-    watcher_ = std::thread(&RuntimeCore::WatchForStalls, this);
+    const int error =
+        StartThread(&watcher_, &RuntimeCore::WatchForStalls, this);
+    if (error != 0) return Unstart(error);
   }
   return 0;
+}
+
+// Some threads may run: ends them. Returns the error.
+int RuntimeCore::Unstart(int error) {
+  for (auto& core : cores_) {
+    if (core->thread.joinable()) core->base->RequestStop();
+  }
+  JoinAll();
+  running_.store(false, std::memory_order_release);
+  return error;
 }
 
 void RuntimeCore::JoinAll() {
@@ -175,10 +213,10 @@ void RuntimeCore::JoinAll() {
   }
   if (watcher_.joinable()) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       watcher_stop_ = true;
     }
-    changed_.notify_all();
+    changed_.SignalAll();
     watcher_.join();
   }
 }
@@ -189,19 +227,19 @@ void RuntimeCore::Join() {
 }
 
 void RuntimeCore::Register(Service* service) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   services_.push_back(service);
 }
 
 void RuntimeCore::Unregister(Service* service) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto it = std::find(services_.begin(), services_.end(), service);
     if (it == services_.end()) return;
     services_.erase(it);
   }
   if (!running()) {
-    DestroyServices({service});
+    DestroyServices({&service, 1});
     return;
   }
   OnEveryCore(
@@ -209,20 +247,29 @@ void RuntimeCore::Unregister(Service* service) {
         service->Quiesce(core, std::move(done));
       },
       options_.drain_deadline_ns);
-  DestroyServices({service});
+  DestroyServices({&service, 1});
 }
 
 namespace {
 
 // Counts cores that are done; outlives a wait that gave up.
 struct Countdown {
-  std::mutex mutex;
-  std::condition_variable changed;
-  int left;
+  Mutex mutex;
+  CondVar changed;
+  int left ABSL_GUARDED_BY(mutex);
   explicit Countdown(int n) : left(n) {}
   void Done() {
-    std::lock_guard lock(mutex);
-    if (--left == 0) changed.notify_all();
+    MutexLock lock(&mutex);
+    if (--left == 0) changed.SignalAll();
+  }
+  // False if some are not done after `wait_ns`.
+  bool Await(std::int64_t wait_ns) {
+    const std::int64_t deadline = CondVar::DeadlineIn(wait_ns);
+    MutexLock lock(&mutex);
+    while (left != 0) {
+      if (!changed.WaitUntil(&mutex, deadline)) break;
+    }
+    return left == 0;
   }
 };
 
@@ -252,10 +299,7 @@ bool RuntimeCore::OnEveryCore(
     node->run = &EveryCoreNode::Run;
     if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
-  std::unique_lock lock(countdown->mutex);
-  return countdown->changed.wait_for(lock,
-                                     std::chrono::nanoseconds(deadline_ns),
-                                     [&] { return countdown->left == 0; });
+  return countdown->Await(deadline_ns);
 }
 
 void RuntimeCore::EndTasks() {
@@ -271,7 +315,7 @@ void RuntimeCore::EndTasks() {
       INT64_MAX / 4);
 }
 
-void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
+void RuntimeCore::DestroyServices(std::span<Service* const> services) {
   const auto destroy = [&services](int core) {
     for (auto it = services.rbegin(); it != services.rend(); ++it) {
       (*it)->Destroy(core);
@@ -300,18 +344,18 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     return true;
   }
   if (!running()) {
-    std::vector<Service*> services;
+    Vector<Service*> services;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       services.swap(services_);
     }
     EndTasks();
     DestroyServices(services);
     return true;
   }
-  std::vector<Service*> services;
+  Vector<Service*> services;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     services = services_;
     services_.clear();
   }
@@ -387,12 +431,13 @@ int RuntimeCore::Run() {
 
 std::vector<LoopStats> RuntimeCore::Stats() {
   struct Snapshot {
-    std::mutex mutex;
-    std::vector<LoopStats> stats;
+    Mutex mutex;
+    std::vector<LoopStats> stats ABSL_GUARDED_BY(mutex);
+    explicit Snapshot(std::size_t n) : stats(n) {}
   };
-  auto snapshot = std::make_shared<Snapshot>();
-  snapshot->stats.resize(cores_.size());
+  auto snapshot = std::make_shared<Snapshot>(cores_.size());
   if (!running()) {
+    MutexLock lock(&snapshot->mutex);
     for (auto& core : cores_) {
       snapshot->stats[Index(core->index)] = core->base->Stats();
     }
@@ -402,13 +447,13 @@ std::vector<LoopStats> RuntimeCore::Stats() {
       [this, snapshot](int core, std::function<void()> done) {
         const LoopStats stats = base(core)->Stats();
         {
-          std::lock_guard lock(snapshot->mutex);
+          MutexLock lock(&snapshot->mutex);
           snapshot->stats[static_cast<std::size_t>(core)] = stats;
         }
         done();
       },
       1'000'000'000);
-  std::lock_guard lock(snapshot->mutex);
+  MutexLock lock(&snapshot->mutex);
   return snapshot->stats;
 }
 

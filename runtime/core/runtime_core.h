@@ -13,11 +13,10 @@
 #define PERCORE_RUNTIME_CORE_RUNTIME_CORE_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +24,8 @@
 #include "percore/runtime/core/task_context.h"
 #include "percore/runtime/loop/event_base.h"
 #include "percore/runtime/mailbox/message.h"
+#include "percore/runtime/sync/mutex.h"
+#include "percore/runtime/system/mem_allocator.h"
 
 namespace percore {
 
@@ -43,7 +44,10 @@ struct RuntimeOptions {
   // Time callbacks and waits (LoopStats).
   bool timing = false;
   // A callback that runs longer is reported with its function and stack;
-  // 0: no stall detector. Implies timing.
+  // 0: no stall detector. Implies timing. Borrows SIGURG for the moment of a
+  // report: a handler of the program's gets its signals all the same, but must
+  // not be changed in that moment, and a loop's thread must not block SIGURG
+  // (then there is no stack).
   std::int64_t stall_ns = 0;
   // How long Drain waits for services to quiesce.
   std::int64_t drain_deadline_ns = 10'000'000'000;
@@ -70,7 +74,7 @@ class Service {
 
 class RuntimeCore {
  public:
-  // Stopped, with a base for each core. Null with errno set.
+  // Stopped, with a base for each core. Null with errno set, ENOMEM too.
   static std::unique_ptr<RuntimeCore> Create(const RuntimeOptions& options);
   // Stops and joins. Not on a core.
   ~RuntimeCore();
@@ -84,8 +88,8 @@ class RuntimeCore {
   Mailbox* mailbox(int core) { return cores_[Index(core)]->mailbox.get(); }
   const RuntimeOptions& options() const { return options_; }
 
-  // Starts the threads; returns when every loop runs. 0, EALREADY, or what
-  // pthread_create said (then none runs).
+  // Starts the threads; returns when every loop runs. 0, EALREADY, ENOMEM, or
+  // what pthread_create said (then none runs).
   int Start();
   bool running() const { return running_.load(std::memory_order_acquire); }
 
@@ -152,28 +156,34 @@ class RuntimeCore {
     MailboxRef mailbox;
     CoreScope scope;
     std::thread thread;
+    PERCORE_IN_REPLACEABLE_MEMORY;
   };
+  template <typename T>
+  using Vector = std::vector<T, MemAllocator<T>>;
 
   explicit RuntimeCore(const RuntimeOptions& options) : options_(options) {}
   std::size_t Index(int core) const { return static_cast<std::size_t>(core); }
   int Init();
+  template <typename... Args>
+  static int StartThread(std::thread* thread, Args&&... args);
   void ThreadMain(Core* core);
   void JoinAll();
+  int Unstart(int error);
   void EndTasks();
-  void DestroyServices(const std::vector<Service*>& services);
+  void DestroyServices(std::span<Service* const> services);
   void WatchForStalls();
 
   RuntimeOptions options_;
-  std::vector<std::unique_ptr<Core>> cores_;
+  Vector<std::unique_ptr<Core>> cores_;
   std::atomic<bool> running_{false};
   std::atomic<bool> stop_requested_{false};
   std::atomic<EventBase*> control_{nullptr};
   std::uint32_t fork_generation_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Service*> services_;
-  std::vector<std::shared_ptr<void>> kept_;
-  int started_ = 0;
+  Mutex mutex_;
+  CondVar changed_;
+  Vector<Service*> services_ ABSL_GUARDED_BY(mutex_);
+  Vector<std::shared_ptr<void>> kept_ ABSL_GUARDED_BY(mutex_);
+  int started_ ABSL_GUARDED_BY(mutex_) = 0;
   // The watcher and what wakes it.
   struct Watch : StallWatch {
     RuntimeCore* runtime = nullptr;
@@ -182,8 +192,11 @@ class RuntimeCore {
 
   Watch watch_;
   std::thread watcher_;
-  bool watcher_stop_ = false;
+  bool watcher_stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> stalls_{0};
+
+ public:
+  PERCORE_IN_REPLACEABLE_MEMORY;
 };
 
 }  // namespace percore

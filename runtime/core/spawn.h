@@ -14,10 +14,8 @@
 #define PERCORE_RUNTIME_CORE_SPAWN_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -26,6 +24,7 @@
 #include "percore/runtime/core/runtime.h"
 #include "percore/runtime/core/task.h"
 #include "percore/runtime/observe/log.h"
+#include "percore/runtime/sync/mutex.h"
 
 namespace percore {
 namespace task_internal {
@@ -80,7 +79,7 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
 
   // The call gets the answer; or it is here already and taken: true.
   bool TakeOrAwait(Call* call) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     if (done_) {
       Give(call);
       return true;
@@ -91,8 +90,8 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
 
   // Blocks.
   Answer Wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return done_; });
+    MutexLock lock(&mutex_);
+    while (!done_) changed_.Wait(&mutex_);
     taken_ = true;
     if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, {}));
     return std::move(*answer_);
@@ -100,7 +99,7 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
 
   // Nobody will ask for the answer.
   void Forget() {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     forgotten_ = true;
     if (done_) ReportLost();
   }
@@ -118,21 +117,20 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
   }
 
   void Complete(Answer answer) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     if (done_) return;
     answer_.emplace(std::move(answer));
     Publish();
   }
   void Fail(std::exception_ptr error) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     error_ = std::move(error);
     Publish();
   }
 
-  // Requires mutex_.
-  void Publish() {
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     done_ = true;
-    changed_.notify_all();
+    changed_.SignalAll();
     if (waiter_ != nullptr) {
       Call* call = std::exchange(waiter_, nullptr);
       Give(call);
@@ -141,12 +139,12 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
       ReportLost();
     }
   }
-  void Give(Call* call) {
+  void Give(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     taken_ = true;
     call->answer = std::move(answer_);
     call->error = std::exchange(error_, {});
   }
-  void ReportLost() {
+  void ReportLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (taken_ || error_ == nullptr) return;
     taken_ = true;
     try {
@@ -166,14 +164,14 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
   ScopedRoot* root_ = nullptr;
   bool cancelled_ = false;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<Answer> answer_;
-  std::exception_ptr error_;
-  Call* waiter_ = nullptr;
-  bool done_ = false;
-  bool taken_ = false;
-  bool forgotten_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<Answer> answer_ ABSL_GUARDED_BY(mutex_);
+  std::exception_ptr error_ ABSL_GUARDED_BY(mutex_);
+  Call* waiter_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  bool taken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool forgotten_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // The coroutine above a spawned task, in two parts: the root, which is also

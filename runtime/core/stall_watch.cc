@@ -5,7 +5,6 @@
 #include <execinfo.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 
@@ -16,15 +15,29 @@
 namespace percore {
 namespace {
 
-// A stack is taken by the thread that it belongs to, in this handler; the
-// watcher asks for one at a time and waits for it.
+// A stack is taken by the thread that it belongs to, in this handler; one
+// watcher at a time asks for one and waits for it.
 constexpr int kFrames = 48;
+Mutex asking;
 void* frames[kFrames];
 std::atomic<int> frame_count{-1};
+struct sigaction program_action;  // what the program does with SIGURG
 
-void TakeStack(int) {
+// SIGURG that is not ours: to whom it was meant for.
+void Forward(int number, siginfo_t* info, void* context) {
+  if (program_action.sa_flags & SA_SIGINFO) {
+    program_action.sa_sigaction(number, info, context);
+  } else if (program_action.sa_handler != SIG_DFL &&
+             program_action.sa_handler != SIG_IGN) {
+    program_action.sa_handler(number);
+  }
+}
+
+void TakeStack(int number, siginfo_t* info, void* context) {
   const int saved = errno;
-  if (frame_count.load(std::memory_order_relaxed) < 0) {
+  if (info->si_code != SI_QUEUE || info->si_value.sival_ptr != frames) {
+    Forward(number, info, context);
+  } else if (frame_count.load(std::memory_order_relaxed) < 0) {
     frame_count.store(backtrace(frames, kFrames), std::memory_order_release);
   }
   errno = saved;
@@ -49,37 +62,39 @@ std::string NameOf(const void* address) {
 }
 
 std::string StackOf(pthread_t thread) {
-  // SIGURG is ignored by default and hardly used; its disposition is put back.
+  // SIGURG is ignored by default and hardly used; the program's own handler
+  // gets what is not ours meanwhile, and is put back.
+  MutexLock lock(&asking);
   struct sigaction action = {};
-  struct sigaction previous;
-  action.sa_handler = &TakeStack;
-  action.sa_flags = SA_RESTART;
+  action.sa_sigaction = &TakeStack;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   sigemptyset(&action.sa_mask);
   frame_count.store(-1, std::memory_order_relaxed);
-  sigaction(SIGURG, &action, &previous);
+  sigaction(SIGURG, nullptr, &program_action);
+  sigaction(SIGURG, &action, nullptr);
   std::string text;
-  if (pthread_kill(thread, SIGURG) == 0) {
+  sigval ours;
+  ours.sival_ptr = frames;
+  if (pthread_sigqueue(thread, SIGURG, ours) == 0) {
     for (int i = 0; i < 200 && frame_count.load() < 0; ++i) usleep(500);
     const int n = frame_count.load(std::memory_order_acquire);
     for (int i = 0; i < n; ++i) {
       text += "\n    " + NameOf(frames[i]);
     }
   }
-  sigaction(SIGURG, &previous, nullptr);
+  sigaction(SIGURG, &program_action, nullptr);
   return text;
 }
 
 }  // namespace
 
 void RuntimeCore::WatchForStalls() {
-  const auto pause = std::chrono::nanoseconds(options_.stall_ns / 2 + 1);
+  const std::int64_t pause = options_.stall_ns / 2 + 1;
   std::vector<std::uint64_t> reported(cores_.size(), 0);
   // backtrace loads libgcc on first use, which a handler must not do.
   void* warm_up[1];
   backtrace(warm_up, 1);
-  std::unique_lock lock(mutex_);
-  while (!watcher_stop_) {
-    lock.unlock();
+  for (bool stop = false; !stop;) {
     bool busy = LookForStalls(&reported);
     if (!busy) {
       // Say so first, then look again: a loop that began meanwhile either is
@@ -88,18 +103,17 @@ void RuntimeCore::WatchForStalls() {
       busy = LookForStalls(&reported);
       if (busy) watch_.asleep.store(false, std::memory_order_seq_cst);
     }
-    lock.lock();
-    if (busy) {
-      changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
-    } else {
-      changed_.wait(lock, [this] {
-        return watcher_stop_ || !watch_.asleep.load(std::memory_order_relaxed);
-      });
-      // What woke us has hardly begun: give it its time.
-      if (!watcher_stop_) {
-        changed_.wait_for(lock, pause, [this] { return watcher_stop_; });
+    MutexLock lock(&mutex_);
+    if (!busy) {
+      while (!watcher_stop_ && watch_.asleep.load(std::memory_order_relaxed)) {
+        changed_.Wait(&mutex_);
       }
+      // What woke us has hardly begun: give it its time.
     }
+    const std::int64_t until = CondVar::DeadlineIn(pause);
+    while (!watcher_stop_ && changed_.WaitUntil(&mutex_, until)) {
+    }
+    stop = watcher_stop_;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 namespace percore {
@@ -15,7 +16,10 @@ std::vector<int> AffinityCpus() {
   std::vector<int> cpus;
   // Machines with more processors than a cpu_set_t holds answer EINVAL.
   for (int count = 1024; count <= 1 << 20; count *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(count));
+    const auto free_set = [](cpu_set_t* s) { CPU_FREE(s); };
+    const std::unique_ptr<cpu_set_t, decltype(free_set)> owner(
+        CPU_ALLOC(static_cast<std::size_t>(count)), free_set);
+    cpu_set_t* set = owner.get();
     if (set == nullptr) break;
     const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(count));
     CPU_ZERO_S(size, set);
@@ -25,7 +29,6 @@ std::vector<int> AffinityCpus() {
         cpus.push_back(cpu);
       }
     }
-    CPU_FREE(set);
     if (ok) break;
   }
   if (cpus.empty()) cpus.push_back(0);

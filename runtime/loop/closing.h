@@ -1,6 +1,12 @@
 // Descriptors that are about to be closed: the loop on this thread sends what
 // it has kept for them to the kernel first, so that no late removal hits a
 // number that has been reused (DESIGN.md, rules of the batch).
+//
+// A loop that does not run is not asked, nor one of another thread: nobody
+// knows which bases hold the number. What it has kept is sent when it runs,
+// and finds the number closed (no harm), reused (the removal becomes a change
+// of the new registration, or nothing) or its file still open elsewhere: that
+// is the stale registration that the loop finds out, once.
 #ifndef PERCORE_RUNTIME_LOOP_CLOSING_H_
 #define PERCORE_RUNTIME_LOOP_CLOSING_H_
 

@@ -129,6 +129,7 @@ bool EventBase::Init(const BaseConfig& config) {
   backend_options_.changelist_flag =
       (flags_ & EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) != 0;
   backend_options_.shared = lock_.exists();
+  backend_options_.cancellable = !config.owned;
   mailbox_ = Mailbox::Create();
   if (mailbox_ == nullptr) {
     LogWarn("event_base_new: no memory for the mailbox");

@@ -223,7 +223,10 @@ class EventBase {
   void FlushFd(int fd);
 
   // Time each callback and each wait, for Stats and the stall detector.
-  void SetTiming(bool on) { timing_ = on; }
+  void SetTiming(bool on) {
+    timing_ = on;
+    mailbox_->SetTimed(on);
+  }
   LoopProgress* progress() { return &progress_; }
 
   // sim: who runs on this thread just now; the core that `current` names.
@@ -325,6 +328,7 @@ class EventBase {
   void DrainSignals();
   void ApplyControl(std::uint32_t bits);
   int RunMessages();
+  void NoteMailDelay(std::uint64_t sent);
   template <typename F>
   void RunOneMessage(const void* what, F&& run);
   bool MayDrain() const { return shared() || !running_ || OnOwner(); }

@@ -202,14 +202,10 @@ int EventBase::Loop(int flags) {
   }
   running_ = true;
   owner_.store(ExecutorId(), std::memory_order_relaxed);
-  RunningScope scope{this,
-                     &owner_,
-                     &running_,
-                     &time_cached_,
-                     &current_,
-                     &running_priority_,
-                     &outboxes_,
-                     Outboxes::SetCurrent(&outboxes_),
+  RunningScope scope{this,       &owner_,
+                     &running_,  &time_cached_,
+                     &current_,  &running_priority_,
+                     &outboxes_, Outboxes::SetCurrent(&outboxes_),
                      &lock_};
   RunningLoops here(this);
   // Control sent before entry is forgotten (semantics 1.1), but a stop stays.

@@ -90,6 +90,12 @@ void EventBase::RunOneMessage(const void* what, F&& run) {
   run();
 }
 
+// `sent` is another core's counter: it may be a little ahead of ours.
+void EventBase::NoteMailDelay(std::uint64_t sent) {
+  const std::uint64_t now = Cycles();
+  stats_.mail_delay_ns.Add(now > sent ? NanosecondsOf(now - sent) : 0);
+}
+
 int EventBase::RunMessages() {
   int ran = 0;
   while (ControlNode* node = message_nodes_) {
@@ -105,8 +111,9 @@ int EventBase::RunMessages() {
   // for the next turn. And no more than this many, so that a flood cannot make
   // turns longer and longer.
   constexpr std::size_t kMostInATurn = 1024;
-  std::size_t left = std::min(lane->SizeApprox(), kMostInATurn);
-  if (left != 0) stats_.mail_depth.Add(left);
+  const std::size_t found = lane->SizeApprox();
+  if (timing_ && found != 0) stats_.mail_depth.Add(found);
+  std::size_t left = std::min(found, kMostInATurn);
   for (;;) {
     if (inbox_at_ == inbox_end_) {
       inbox_at_ = inbox_end_ = 0;
@@ -119,6 +126,7 @@ int EventBase::RunMessages() {
     }
     Message message = std::move(inbox_[inbox_at_++]);
     ++ran;
+    if (timing_ && message.sent() != 0) NoteMailDelay(message.sent());
     RunOneMessage(message.identity(), [&message] { message.Run(); });
     if (break_ || stop_ || mailbox_->HasControlBits()) break;
   }

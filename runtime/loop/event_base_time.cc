@@ -103,8 +103,7 @@ std::uint64_t EventBase::BeginTiming(const void* what) {
 
 void EventBase::EndTiming(std::uint64_t began) {
   progress_.began.store(0, std::memory_order_relaxed);
-  const std::uint64_t ns =
-      (Cycles() - began) * 1024 / (CyclesFor(1024) == 0 ? 1 : CyclesFor(1024));
+  const std::uint64_t ns = NanosecondsOf(Cycles() - began);
   stats_.busy_ns += ns;
   stats_.callback_ns.Add(ns);
 }

@@ -49,8 +49,10 @@ struct LoopStats {
   std::uint64_t busy_ns = 0;
   std::uint64_t waiting_ns = 0;
   Histogram callback_ns;
-  Histogram mail_depth;     // messages found by a drain
-  Histogram mail_delay_ns;  // from posting (sampled) to running
+  Histogram mail_depth;  // messages found by a drain that found some
+  // From a send to its run: of the first message of each batch that left its
+  // sender together (one sent from outside a loop is a batch by itself).
+  Histogram mail_delay_ns;
 };
 
 // A thread that watches loops for stalls, and sleeps while none has anything

@@ -37,6 +37,12 @@ SignalRegistry* SignalRegistry::Get() {
   if (fresh == nullptr) return nullptr;
   if (State().signals.compare_exchange_strong(registry, fresh,
                                               std::memory_order_acq_rel)) {
+    // Once is enough; each copy of this code may do it again, harmlessly.
+    InstallForkHandler();
+    static std::atomic<bool> installed{false};
+    if (!installed.exchange(true, std::memory_order_relaxed)) {
+      pthread_atfork(nullptr, nullptr, &ForgetOtherThreads);
+    }
     return fresh;
   }
   MemDelete(fresh);
@@ -69,6 +75,16 @@ void SignalRegistry::Lock() {
 }
 void SignalRegistry::Unlock() {
   locked_.store(false, std::memory_order_release);
+}
+
+// In the child of a fork, before anything else runs there. What another thread
+// was just changing is left as it was: a slot is written in one step, and
+// Watch looks after the rest.
+void SignalRegistry::ForgetOtherThreads() {
+  SignalRegistry* self = State().signals.load(std::memory_order_relaxed);
+  if (self == nullptr) return;
+  self->locked_.store(false, std::memory_order_relaxed);
+  self->in_handler_.store(0, std::memory_order_relaxed);
 }
 
 void SignalRegistry::Handle(int number) {
@@ -119,12 +135,21 @@ int SignalRegistry::Watch(int number, Mailbox* mailbox) {
   if (error == 0) {
     slot->pid.store(getpid(), std::memory_order_relaxed);
     slot->mailbox.store(mailbox, std::memory_order_seq_cst);
-    if (entry.watchers == 0) {
+    // After a fork that cut another thread off in here the count and the
+    // disposition may tell different stories: the system copies dispositions
+    // and memory one after the other.
+    if (entry.watchers == 0 || entry.generation != ForkGeneration()) {
+      entry.generation = ForkGeneration();
       struct sigaction action = {};
       action.sa_handler = &Handle;
       action.sa_flags = SA_RESTART;
       sigfillset(&action.sa_mask);
-      if (sigaction(number, &action, &entry.previous) != 0) error = errno;
+      struct sigaction previous;
+      if (sigaction(number, &action, &previous) != 0) {
+        error = errno;
+      } else if (previous.sa_handler != &Handle) {
+        entry.previous = previous;
+      }
     }
     if (error == 0) {
       ++entry.watchers;
@@ -157,8 +182,6 @@ void SignalRegistry::Unwatch(int number, Mailbox* mailbox) {
 void SignalRegistry::Adopt(int number, Mailbox* mailbox) {
   AllSignalsBlocked blocked;
   Lock();
-  // Other threads' handlers were not inherited.
-  in_handler_.store(0, std::memory_order_seq_cst);
   if (Slot* slot = FindSlot(number, mailbox)) {
     slot->pid.store(getpid(), std::memory_order_relaxed);
   }

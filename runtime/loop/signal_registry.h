@@ -8,12 +8,16 @@
 //
 // The first watcher of a number installs the handler (SA_RESTART, full mask),
 // the last one to leave restores what was there before.
+//
+// A fork leaves other threads behind wherever they are, the registry's lock
+// held maybe: in the child it is free, and no handler is under way.
 #ifndef PERCORE_RUNTIME_LOOP_SIGNAL_REGISTRY_H_
 #define PERCORE_RUNTIME_LOOP_SIGNAL_REGISTRY_H_
 
 #include <csignal>
 
 #include <atomic>
+#include <cstdint>
 
 #include "percore/runtime/mailbox/mailbox.h"
 
@@ -54,10 +58,12 @@ class SignalRegistry {
   struct Number {
     std::atomic<Slot*> slots{nullptr};
     int watchers = 0;
+    std::uint32_t generation = 0;  // ForkGeneration() of the installation
     struct sigaction previous;
   };
 
   static void Handle(int number);
+  static void ForgetOtherThreads();
   Slot* FindSlot(int number, Mailbox* mailbox);
   Slot* TakeSlot(int number);
   void Lock();

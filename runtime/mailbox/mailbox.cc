@@ -2,6 +2,7 @@
 
 #include "percore/runtime/mailbox/outbox.h"
 #include "percore/runtime/mailbox/thread_leases.h"
+#include "percore/runtime/system/cycles.h"
 
 namespace percore {
 namespace {
@@ -120,6 +121,8 @@ SendResult Mailbox::SendNow(Message&& message) {
   if (!message.ok()) return SendResult::kNoMemory;
   if (gate_.IsClosed()) return SendResult::kClosed;
   if (!CountIn(1)) return SendResult::kFull;
+  if (timed()) [[unlikely]]
+    message.NoteSent(Cycles());
   MessageLane::Lease* lease = ThreadLeases::For(this);
   SendResult result = SendResult::kNoMemory;
   if (lease != nullptr) {

@@ -148,6 +148,10 @@ class Mailbox {
   // Times a doorbell was rung for this mailbox, so far.
   std::uint64_t rings() const { return rings_.load(std::memory_order_relaxed); }
 
+  // Whether the owner measures how long messages take: then the first of each
+  // batch notes when it was sent.
+  bool timed() const { return timed_.load(std::memory_order_relaxed); }
+
   // Wakes the owner if it sleeps, as if there were mail. Any thread.
   void Nudge() { Announce(); }
 
@@ -155,6 +159,8 @@ class Mailbox {
 
   // At most `n` messages may wait; 0: no bound. Before anyone sends.
   void SetBound(std::uint64_t n) { bound_ = n; }
+
+  void SetTimed(bool on) { timed_.store(on, std::memory_order_relaxed); }
 
   // The doorbell; not while armed. Waits for ringers of the last one.
   void SetDoorbell(Backend* doorbell) {
@@ -217,6 +223,7 @@ class Mailbox {
   // Read-mostly for senders.
   alignas(64) Backend* doorbell_ = nullptr;
   std::uint64_t bound_ = 0;
+  std::atomic<bool> timed_{false};
   std::atomic<std::uint32_t> references_{1};
   std::atomic<std::int64_t> waiting_{0};  // bounded mailboxes only
   std::atomic<std::uint64_t> overflowed_{0};

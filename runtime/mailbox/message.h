@@ -7,6 +7,7 @@
 #define PERCORE_RUNTIME_MAILBOX_MESSAGE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -53,6 +54,11 @@ class Message {
 
   // The address of the callable's code path, for reports of slow callbacks.
   const void* identity() const { return static_cast<const void*>(ops_); }
+
+  // When it was sent, in Cycles(), for the statistics of mail; 0: not noted.
+  // Those that note it are one of a batch, and only while the receiver asks.
+  void NoteSent(std::uint64_t cycles) { sent_ = cycles; }
+  std::uint64_t sent() const { return sent_; }
 
   // Runs and destroys the closure. Requires ok().
   void Run() {
@@ -110,11 +116,13 @@ class Message {
     ops_ = other.ops_;
     if (ops_ == nullptr) return;
     ops_->move(other.storage_, storage_);
+    sent_ = other.sent_;
     other.ops_ = nullptr;
   }
 
   alignas(void*) unsigned char storage_[kInlineBytes];
   const Ops* ops_ = nullptr;
+  std::uint64_t sent_ = 0;
 };
 
 }  // namespace percore

@@ -61,6 +61,7 @@ SendResult Outboxes::Post(Mailbox* target, Message&& message) {
   }
   if (!target->CountIn(1)) return SendResult::kFull;
   if (waiting_ == 0) oldest_ = Cycles();
+  if (box->count == 0 && target->timed()) message.NoteSent(Cycles());
   box->messages[box->count++] = std::move(message);
   ++waiting_;
   ++posted_;

@@ -1,9 +1,10 @@
 #include "percore/runtime/observe/debug_table.h"
 
-#include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "percore/runtime/observe/log.h"
+#include "percore/runtime/sync/mutex.h"
 #include "percore/runtime/system/memory.h"
 
 namespace percore {
@@ -26,11 +27,13 @@ struct DebugAllocator {
 
 class DebugTable {
  public:
-  std::mutex mutex;
-  std::unordered_map<const event*, bool, std::hash<const event*>,
-                     std::equal_to<const event*>,
-                     DebugAllocator<std::pair<const event* const, bool>>>
-      added;
+  using Events =
+      std::unordered_map<const event*, bool, std::hash<const event*>,
+                         std::equal_to<const event*>,
+                         DebugAllocator<std::pair<const event* const, bool>>>;
+
+  Mutex mutex;
+  Events added ABSL_GUARDED_BY(mutex);
 };
 
 namespace {
@@ -78,19 +81,19 @@ void DisableDebugMode() {
 
 void DebugRecords::NoteAssign(const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   table->added[ev] = false;
 }
 
 void DebugRecords::Forget(const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   table->added.erase(ev);
 }
 
 void DebugRecords::NoteAdd(const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   const auto it = table->added.find(ev);
   if (it == table->added.end()) {
     Complain("event_add", "noting an add on a non-setup event", ev);
@@ -100,7 +103,7 @@ void DebugRecords::NoteAdd(const event* ev) {
 
 void DebugRecords::NoteDel(const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   const auto it = table->added.find(ev);
   if (it == table->added.end()) {
     Complain("event_del", "noting a del on a non-setup event", ev);
@@ -110,7 +113,7 @@ void DebugRecords::NoteDel(const event* ev) {
 
 void DebugRecords::CheckAssigned(const char* call, const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   if (table->added.find(ev) == table->added.end()) {
     Complain(call, "called on a non-initialized event", ev);
   }
@@ -118,7 +121,7 @@ void DebugRecords::CheckAssigned(const char* call, const event* ev) {
 
 void DebugRecords::CheckNotAdded(const char* call, const event* ev) {
   DebugTable* table = Table();
-  std::lock_guard lock(table->mutex);
+  MutexLock lock(&table->mutex);
   const auto it = table->added.find(ev);
   if (it != table->added.end() && it->second) {
     Complain(call, "called on an already added event", ev);

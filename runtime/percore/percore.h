@@ -43,8 +43,10 @@ enum percore_post_result {
 /* Runs fn(arg) once in the loop of `base`, soon. Any thread, as long as the
    base is not freed meanwhile; posts of one thread run in their order. Posted
    from a callback of another loop, it leaves at the end of that loop's turn.
-   Unlike event_base_once() nothing is allocated. If the base is freed first,
-   fn is not run. Returns a percore_post_result. */
+   Memory is taken when a thread (or a loop) posts to a base for the first
+   time, and when more is waiting there than ever before; it is kept until the
+   base is freed and used again, so that otherwise nothing is allocated. If the
+   base is freed first, fn is not run. Returns a percore_post_result. */
 EVENT2_EXPORT_SYMBOL int percore_post(struct event_base *base,
                                       void (*fn)(void *), void *arg);
 
@@ -65,9 +67,20 @@ struct percore_stats {
   ev_uint64_t backend_rebuilds;
   ev_uint64_t busy_ns;
   ev_uint64_t waiting_ns;
+  /* Mail, measured while timing is on. How many posted functions a turn that
+     found some found waiting; and how long one waited from percore_post() to
+     its run, of the first of each batch (posts of a loop leave in batches;
+     any other post is one). As the upper end of the power of two in which
+     half, or 99 in 100, of them lie; 0: none was measured. */
+  ev_uint64_t mail_depth_median;
+  ev_uint64_t mail_depth_99;
+  ev_uint64_t mail_delays; /* measured ones */
+  ev_uint64_t mail_delay_median_ns;
+  ev_uint64_t mail_delay_99_ns;
 };
 
-/* 0, or -1 when `size` is too small to be one we know. On the thread that runs
+/* 0, or -1 when `size` is too small to be one we know (one that ends with
+   waiting_ns is). On the thread that runs
    the loop, or while nobody does; any thread for a locked base. */
 EVENT2_EXPORT_SYMBOL int percore_base_get_stats(struct event_base *base,
                                                 struct percore_stats *stats);

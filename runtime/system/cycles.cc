@@ -28,15 +28,23 @@ std::uint64_t Measure() {
 
 std::atomic<std::uint64_t> rate{0};
 
-}  // namespace
-
-std::uint64_t CyclesFor(std::int64_t nanoseconds) {
+std::uint64_t Rate() {
   std::uint64_t r = rate.load(std::memory_order_relaxed);
   if (r == 0) {
     r = Measure();
     rate.store(r, std::memory_order_relaxed);
   }
-  return static_cast<std::uint64_t>(nanoseconds) * r / 1024;
+  return r;
+}
+
+}  // namespace
+
+std::uint64_t CyclesFor(std::int64_t nanoseconds) {
+  return static_cast<std::uint64_t>(nanoseconds) * Rate() / 1024;
+}
+
+std::uint64_t NanosecondsOf(std::uint64_t cycles) {
+  return cycles * 1024 / Rate();
 }
 
 }  // namespace percore

@@ -31,6 +31,9 @@ inline std::uint64_t Cycles() {
 // About how many cycles `nanoseconds` are. Measured once (about 50 us).
 std::uint64_t CyclesFor(std::int64_t nanoseconds);
 
+// The other way; for at most two months.
+std::uint64_t NanosecondsOf(std::uint64_t cycles);
+
 }  // namespace percore
 
 #endif  // PERCORE_RUNTIME_SYSTEM_CYCLES_H_

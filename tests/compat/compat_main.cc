@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <stdio.h>
 
+#include "percore/tests/compat/fail_allocations.h"
+
 int main(int argc, char** argv) {
 #ifdef COMPAT_SHARED_MODE
   if (evthread_use_pthreads() != 0) {
@@ -14,5 +16,8 @@ int main(int argc, char** argv) {
   }
 #endif
   testing::InitGoogleTest(&argc, argv);
+  if (compat::FailingAllocationsAsked()) {
+    return compat::RunWithFailingAllocations();
+  }
   return RUN_ALL_TESTS();
 }

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <thread>
 
@@ -78,10 +80,36 @@ TEST(PercoreApi, StatsCount) {
   EXPECT_EQ(stats.timers_expired, 1u);
   EXPECT_GE(stats.waiting_ns, 900000u);
   EXPECT_GE(stats.turns, 1u);
+  // A program that knows only the first counters gets those and no more.
+  stats.size = offsetof(percore_stats, mail_depth_median);
+  stats.mail_delays = 77;
+  EXPECT_EQ(percore_base_get_stats(base, &stats), 0);
+  EXPECT_EQ(stats.mail_delays, 77u);
   stats.size = 4;
   EXPECT_EQ(percore_base_get_stats(base, &stats), -1);
   EXPECT_EQ(errno, EINVAL);
   event_free(timer);
+  event_base_free(base);
+}
+
+TEST(PercoreApi, StatsSayHowLongMailWaits) {
+  event_base* base = event_base_new();
+  percore_base_set_timing(base, 1);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(percore_post(
+                  base, [](void*) {}, nullptr),
+              PERCORE_POSTED);
+  }
+  // Real time: the wait that is to be seen.
+  std::this_thread::sleep_for(std::chrono::milliseconds(4));
+  event_base_loop(base, EVLOOP_NONBLOCK);
+  percore_stats stats = {};
+  stats.size = sizeof(stats);
+  ASSERT_EQ(percore_base_get_stats(base, &stats), 0);
+  EXPECT_EQ(stats.messages_run, 5u);
+  EXPECT_EQ(stats.mail_depth_median, 8u);
+  EXPECT_EQ(stats.mail_delays, 5u);
+  EXPECT_GE(stats.mail_delay_median_ns, 4000000u);
   event_base_free(base);
 }
 

@@ -2,6 +2,7 @@
 // every backend: nothing is lost, nothing spins.
 #include <event2/event.h>
 #include <event2/thread.h>
+#include <event2/util.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -291,6 +292,69 @@ TEST_P(FdBatchTest, FlushedBeforeItsCloseIsNeverStale) {
 }
 
 // semantics 3.9
+// evutil_closesocket asks the loops that run on its thread. One that does not
+// run keeps what it has not told yet: that must not spin either.
+TEST_P(FdBatchTest, ClosesocketOutsideOfTheLoop) {
+  Sockets s;
+  int calls = 0;
+  event ev;
+  Assign(&ev, s.fd[0], EV_READ | EV_PERSIST, &calls);
+  ASSERT_EQ(Add(&ev), 0);
+  Turns(1);
+  const int duplicate = dup(s.fd[0]);
+  Del(&ev);
+  ASSERT_EQ(evutil_closesocket(s.fd[0]), 0);
+  s.fd[0] = -1;
+  s.Write();
+  EXPECT_LT(TurnsWithin(30), 10u);
+  EXPECT_EQ(calls, 0);
+  EXPECT_LE(base_->Stats().backend_rebuilds, 1u);
+  close(duplicate);
+}
+
+// The same from a callback of another base, and the number is used again.
+TEST_P(FdBatchTest, ClosesocketUnderAnotherBaseThenReused) {
+  Sockets s;
+  const int number = s.fd[0];
+  int calls = 0;
+  event ev;
+  Assign(&ev, number, EV_READ | EV_PERSIST, &calls);
+  ASSERT_EQ(Add(&ev), 0);
+  Turns(1);
+  EventBase* other = EventBase::Create(nullptr);
+  ASSERT_NE(other, nullptr);
+  const int duplicate = dup(number);
+  Del(&ev);
+  s.fd[0] = -1;
+  struct Close {
+    int number;
+    int result = -1;
+  } close_it{number};
+  const auto close_socket = [](evutil_socket_t, short, void* arg) {
+    auto* c = static_cast<Close*>(arg);
+    c->result = evutil_closesocket(c->number);
+  };
+  ASSERT_EQ(other->Once(-1, EV_TIMEOUT, close_socket, &close_it, nullptr), 0);
+  EXPECT_EQ(other->Loop(0), 1);
+  EXPECT_EQ(close_it.result, 0);
+  Sockets fresh;
+  ASSERT_TRUE(fresh.fd[0] == number || dup2(fresh.fd[0], number) == number);
+  int fresh_calls = 0;
+  event fresh_ev;
+  Assign(&fresh_ev, number, EV_READ | EV_PERSIST, &fresh_calls);
+  ASSERT_EQ(Add(&fresh_ev), 0);
+  s.Write();  // to the file that only the duplicate has
+  EXPECT_LT(TurnsWithin(30), 10u);
+  EXPECT_EQ(calls + fresh_calls, 0);
+  fresh.Write();
+  Turns(1);
+  EXPECT_EQ(fresh_calls, 1);
+  Del(&fresh_ev);
+  if (fresh.fd[0] != number) close(number);
+  other->Free(true);
+  close(duplicate);
+}
+
 TEST_P(FdBatchTest, RegularFile) {
   std::FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);

@@ -1,26 +1,12 @@
-#include "percore/tests/model/explorer.h"
+#include "percore/tests/model/search.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <unordered_map>
-#include <vector>
-
-#include "percore/tests/model/fiber.h"
-#include "percore/tests/model/memory.h"
 
 namespace percore::model {
 namespace {
-
-// For each thread, so that addresses depend on its own history only.
-constexpr size_t kArenaBytes = 128 * 1024;
-
-struct HashOfHash {
-  size_t operator()(const Hash& hash) const { return hash.low; }
-};
 
 uint8_t Bit(int thread) { return static_cast<uint8_t>(1u << thread); }
 
@@ -30,131 +16,7 @@ int LowestBit(uint8_t mask) {
 
 }  // namespace
 
-class Explorer {
- public:
-  Explorer(const Options& options,
-           const std::function<void(Execution&)>& scenario)
-      : options_(options),
-        scenario_(scenario),
-        arena_(new char[kArenaBytes * kMaxThreads]) {
-    memory_.SetFailures(options.spurious_failures, options.stale_failures);
-  }
-
-  Result Run();
-
-  // Set-up.
-  void* Allocate(size_t size, size_t alignment);
-  void Own(void* object, size_t size, void (*destroy)(void*)) {
-    owned_.push_back({{static_cast<char*>(object), size}, destroy});
-  }
-  void AddThread(const char* name, void (*call)(void*), void* body,
-                 bool daemon);
-  void SetCheck(std::function<void()> check) { check_ = std::move(check); }
-
-  // The running thread.
-  void Perform(Operation* operation);
-  void Pause();
-  void Fail(const std::string& message);
-  void FailIf(const std::string& message) {
-    if (!message.empty()) Fail(message);
-  }
-  std::memory_order Ordered(const std::source_location& site, Kind kind,
-                            bool failure, std::memory_order order);
-  void* NewMemory(size_t size, size_t alignment);
-  void DeleteMemory(void* memory);
-  bool inert() const { return inert_; }
-  int current() const { return current_; }
-  Memory& memory() { return memory_; }
-
- private:
-  struct ThreadState {
-    Fiber fiber;
-    void (*call)(void*);
-    void* body;
-    // Of the stack in use while suspended; computed when first asked for.
-    mutable Hash stack;
-    mutable bool stack_known;
-    const char* name;
-    Operation* pending;
-    bool finished;
-    bool daemon;
-  };
-  struct Block {
-    char* memory;
-    size_t size;
-  };
-  struct Owned {
-    Block block;
-    void (*destroy)(void*);
-  };
-  // A point with a choice, on the path that is being explored.
-  struct Node {
-    uint8_t to_explore;  // threads still to try, without `thread`
-    uint8_t sleep;
-    uint8_t thread;
-    uint16_t alternative;
-    uint16_t alternatives;
-  };
-  struct Step {
-    uint8_t thread;
-    Operation operation;
-  };
-  struct KnownSite {
-    const char* file = nullptr;
-    uint32_t line = 0;
-    uint32_t column = 0;
-    bool failure = false;
-    bool operator==(const KnownSite&) const = default;
-  };
-
-  static void ThreadMain(void* self);
-  static void MainThread(void* self);
-  void SetFailure(const std::string& message) {
-    result_.failure = message;
-    result_.schedule = Schedule();
-    abandoned_ = true;
-  }
-  void RunOnce();
-  void Finish();
-  void Cleanup();
-  // Chooses the next thread and alternative; false if nothing new is ahead.
-  bool ChooseNext(uint8_t enabled, uint8_t live, int* thread,
-                  Alternative* alternative);
-  void Advance();
-  Hash Digest(uint8_t live) const;
-  void RunThread(int thread);
-  std::string Blocked() const;
-  std::string Schedule() const;
-  std::string Describe(const Step& step) const;
-
-  const Options options_;
-  const std::function<void(Execution&)>& scenario_;
-  Memory memory_;
-  std::array<std::unique_ptr<ThreadState>, kMaxThreads> threads_;
-  int thread_count_ = 0;
-  int current_ = 0;
-  bool inert_ = false;      // set-up objects are being destroyed
-  bool abandoned_ = false;  // this execution goes no further
-  bool at_end_ = false;
-  uint8_t sleep_ = 0;
-  int last_ = 0;
-  size_t depth_ = 0;
-  std::vector<Node> path_;
-  std::vector<Step> steps_;
-  std::vector<Alternative> alternatives_;
-  std::unordered_map<Hash, uint8_t, HashOfHash> visited_;
-  std::function<void()> check_;
-  std::vector<Owned> owned_;
-  std::vector<Block> alive_;
-  std::unique_ptr<char[]> arena_;
-  std::array<size_t, kMaxThreads> arena_used_ = {};
-  std::array<KnownSite, 256> known_sites_;
-  Result result_;
-};
-
-namespace {
 Explorer* explorer = nullptr;
-}  // namespace
 
 void* Explorer::Allocate(size_t size, size_t alignment) {
   size_t& used = arena_used_[current_];
@@ -537,119 +399,6 @@ std::string Explorer::Schedule() const {
     text += number + Describe(steps_[i]) + "\n";
   }
   return text;
-}
-
-void* Execution::Allocate(size_t size, size_t alignment) {
-  return explorer->Allocate(size, alignment);
-}
-
-void Execution::Own(void* object, size_t size, void (*destroy)(void*)) {
-  explorer->Own(object, size, destroy);
-}
-
-void Execution::Add(const char* name, void (*call)(void*), void* body,
-                    bool daemon) {
-  explorer->AddThread(name, call, body, daemon);
-}
-
-void Execution::AtEnd(std::function<void()> check) {
-  explorer->SetCheck(std::move(check));
-}
-
-Result Explore(const Options& options,
-               const std::function<void(Execution&)>& scenario) {
-  return Explorer(options, scenario).Run();
-}
-
-std::string Result::Summary() const {
-  return std::to_string(executions) + " schedules to their end, " +
-         std::to_string(pruned) + " cut as equivalent, " +
-         std::to_string(states) + " states, " +
-         (complete ? "complete" : "not complete");
-}
-
-void Check(bool condition, const char* message) {
-  if (!condition) explorer->Fail(message);
-}
-
-int Choose(int n) {
-  Operation operation = {.kind = Kind::kChoose};
-  operation.order = std::memory_order_relaxed;
-  operation.operand = static_cast<uint64_t>(n);
-  explorer->Perform(&operation);
-  return static_cast<int>(operation.result);
-}
-
-void* NewMemory(size_t size, size_t alignment) {
-  return explorer->NewMemory(size, alignment);
-}
-
-void DeleteMemory(void* memory) { explorer->DeleteMemory(memory); }
-
-int CreateLocation(uint64_t value) {
-  return explorer->memory().Create(explorer->current(), value);
-}
-
-void DestroyLocation(int location) {
-  if (explorer->inert()) return;
-  explorer->FailIf(explorer->memory().Destroy(explorer->current(), location));
-}
-
-void NameLocation(int location, const char* name) {
-  explorer->memory().SetName(location, name);
-}
-
-void WipeStack() {
-  char dead[2048];
-  memset(dead, 0, sizeof(dead));
-  asm volatile("" : : "r"(dead) : "memory");
-}
-
-void Perform(Operation* operation) {
-  operation->order = explorer->Ordered(operation->site, operation->kind, false,
-                                       operation->order);
-  if (operation->kind == Kind::kCompareExchange) {
-    operation->failure_order = explorer->Ordered(
-        operation->site, operation->kind, true, operation->failure_order);
-  }
-  explorer->Perform(operation);
-}
-
-int CreatePlain() {
-  return explorer->memory().CreatePlain(explorer->current());
-}
-
-void DestroyPlain(int plain) {
-  if (explorer->inert()) return;
-  explorer->FailIf(explorer->memory().DestroyPlain(explorer->current(), plain));
-}
-
-void ReadPlain(int plain) {
-  if (explorer->inert()) return;
-  explorer->FailIf(explorer->memory().ReadPlain(explorer->current(), plain));
-}
-
-void WritePlain(int plain) {
-  if (explorer->inert()) return;
-  explorer->FailIf(explorer->memory().WritePlain(explorer->current(), plain));
-}
-
-void PauseThread() { explorer->Pause(); }
-
-void Fence(std::memory_order order, const std::source_location& site) {
-  order = explorer->Ordered(site, Kind::kFence, false, order);
-  const int thread = explorer->current();
-  Memory& memory = explorer->memory();
-  if (order == std::memory_order_relaxed) return;
-  if (order != std::memory_order_release) memory.AcquireFence(thread);
-  if (order == std::memory_order_seq_cst) {
-    Operation operation = {.kind = Kind::kFence};
-    operation.order = std::memory_order_acq_rel;
-    operation.location = 0;
-    operation.site = site;
-    explorer->Perform(&operation);
-  }
-  if (order != std::memory_order_acquire) memory.ReleaseFence(thread);
 }
 
 }  // namespace percore::model

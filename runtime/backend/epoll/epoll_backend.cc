@@ -1,7 +1,6 @@
 #include "percore/runtime/backend/epoll/epoll_backend.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,47 +8,26 @@
 #include <cstdint>
 #include <ctime>
 
+#include "percore/runtime/backend/doorbell.h"
+#include "percore/runtime/backend/poll_bits.h"
+#include "percore/runtime/backend/wait_limit.h"
+
 namespace percore {
 namespace {
 
 constexpr std::size_t kFirstEvents = 32;
 constexpr std::size_t kMostEvents = 4096;
-// Some kernels misread longer waits (semantics 2.1); waking twice an hour is
-// the price of not finding out which.
-constexpr std::int64_t kLongestWaitNs = 35ll * 60 * 1000 * 1000 * 1000;
 constexpr std::uint64_t kDoorbell = ~std::uint64_t{0};
-
-std::uint32_t ToEpoll(Interest interest) {
-  std::uint32_t events = 0;
-  if (interest & kInterestRead) events |= EPOLLIN;
-  if (interest & kInterestWrite) events |= EPOLLOUT;
-  if (interest & kInterestClosed) events |= EPOLLRDHUP;
-  if (interest & kInterestEdge) events |= EPOLLET;
-  return events;
-}
-
-// semantics 3.10: an error, or a hang-up that is not just the peer's half
-// close, is for readers and writers.
-Interest FromEpoll(std::uint32_t events) {
-  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
-    return kInterestRead | kInterestWrite;
-  }
-  Interest what = 0;
-  if (events & EPOLLIN) what |= kInterestRead;
-  if (events & EPOLLOUT) what |= kInterestWrite;
-  if (events & EPOLLRDHUP) what |= kInterestClosed;
-  return what;
-}
 
 class EpollBackend final : public Backend {
  public:
   explicit EpollBackend(const BackendOptions& options)
       : precise_(options.precise_timer),
+        cancellable_(options.cancellable),
         name_(options.changelist_flag ? "epoll (with changelist)" : "epoll") {}
 
   ~EpollBackend() override {
     if (epoll_fd_ >= 0) close(epoll_fd_);
-    if (doorbell_fd_ >= 0) close(doorbell_fd_);
   }
 
   // False with errno set.
@@ -57,12 +35,11 @@ class EpollBackend final : public Backend {
     if (!events_.Resize(kFirstEvents)) return false;
     epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd_ < 0) return false;
-    doorbell_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (doorbell_fd_ < 0) return false;
+    if (!doorbell_.Open()) return false;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;
     event.data.u64 = kDoorbell;
-    return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, doorbell_fd_, &event) == 0;
+    return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, doorbell_.fd(), &event) == 0;
   }
 
   const char* name() const override { return name_; }
@@ -71,7 +48,7 @@ class EpollBackend final : public Backend {
   int Update(int fd, std::uint32_t generation, Interest before,
              Interest now) override {
     epoll_event event{};
-    event.events = ToEpoll(now);
+    event.events = ToEpollBits(now);
     event.data.u64 = static_cast<std::uint64_t>(generation) << 32 |
                      static_cast<std::uint32_t>(fd);
     if (now == kInterestNone) {
@@ -89,7 +66,6 @@ class EpollBackend final : public Backend {
   }
 
   int Wait(std::int64_t timeout_ns, ReadyList* ready) override {
-    if (timeout_ns > kLongestWaitNs) timeout_ns = kLongestWaitNs;
     // Room first: an edge that is taken from the kernel must not be dropped.
     if (!ready->Reserve(events_.size())) {
       if (ready->capacity() == 0) return ENOMEM;
@@ -101,7 +77,7 @@ class EpollBackend final : public Backend {
       const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;
       if (data == kDoorbell) continue;
       const Interest what =
-          FromEpoll(events_[static_cast<std::size_t>(i)].events);
+          FromPollBits(events_[static_cast<std::size_t>(i)].events);
       if (what == 0) continue;
       ready->PushReserved({static_cast<int>(data & 0xffffffffu),
                            static_cast<std::uint32_t>(data >> 32),
@@ -115,13 +91,7 @@ class EpollBackend final : public Backend {
     return 0;
   }
 
-  void Ring() override {
-    const int saved = errno;
-    const std::uint64_t one = 1;
-    // EAGAIN (the counter is full) is as good as a ring: an edge is pending.
-    [[maybe_unused]] ssize_t n = write(doorbell_fd_, &one, sizeof(one));
-    errno = saved;
-  }
+  void Ring() override { doorbell_.Ring(); }
 
  private:
   int Control(int operation, int fd, epoll_event* event) {
@@ -133,37 +103,39 @@ class EpollBackend final : public Backend {
 #ifdef SYS_epoll_pwait2
     if (precise_ && timeout_ns > 0 && have_pwait2_) {
       timespec limit;
-      limit.tv_sec = static_cast<time_t>(timeout_ns / 1000000000);
-      limit.tv_nsec = static_cast<long>(timeout_ns % 1000000000);
-      const long n = syscall(SYS_epoll_pwait2, epoll_fd_, events_.data(), room,
-                             &limit, nullptr, 0);
+      const long n =
+          syscall(SYS_epoll_pwait2, epoll_fd_, events_.data(), room,
+                  WaitLimit(timeout_ns, /*precise=*/true, &limit), nullptr, 0);
       if (n >= 0 || errno != ENOSYS) return static_cast<int>(n);
       have_pwait2_ = false;
     }
 #endif
+    const std::int64_t limit_ns = WaitLimitNs(timeout_ns, /*precise=*/false);
     const int timeout_ms =
-        timeout_ns < 0 ? -1 : static_cast<int>((timeout_ns + 999999) / 1000000);
+        limit_ns < 0 ? -1 : static_cast<int>(limit_ns / 1000000);
+#ifndef __SANITIZE_THREAD__  // which runs signal handlers in calls it knows
+    if (!cancellable_) {
+      return static_cast<int>(syscall(SYS_epoll_pwait, epoll_fd_,
+                                      events_.data(), room, timeout_ms, nullptr,
+                                      0));
+    }
+#endif
     return epoll_wait(epoll_fd_, events_.data(), room, timeout_ms);
   }
 
   const bool precise_;
+  [[maybe_unused]] const bool cancellable_;
   const char* const name_;
   bool have_pwait2_ = true;
   int epoll_fd_ = -1;
-  int doorbell_fd_ = -1;
+  Doorbell doorbell_;  // never cleared: an edge is news
   PodVector<epoll_event> events_;
 };
 
 }  // namespace
 
 Backend* NewEpollBackend(const BackendOptions& options) {
-  auto* backend = new (std::nothrow) EpollBackend(options);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<EpollBackend>(options);
 }
 
 }  // namespace percore

@@ -7,12 +7,13 @@
 
 #include <atomic>
 #include <cerrno>
-#include <mutex>
 
 #include "percore/runtime/backend/doorbell.h"
 #include "percore/runtime/backend/io_uring/ring.h"
+#include "percore/runtime/backend/poll_bits.h"
 #include "percore/runtime/backend/wait_limit.h"
 #include "percore/runtime/observe/log.h"
+#include "percore/runtime/sync/mutex.h"
 #include "percore/runtime/system/clock.h"
 
 namespace percore {
@@ -36,27 +37,6 @@ constexpr std::uint64_t kDoorbell = kSpecial | 1;
 std::uint64_t UserData(int fd, std::uint32_t serial) {
   return static_cast<std::uint64_t>(serial) << 32 |
          static_cast<std::uint32_t>(fd);
-}
-
-std::uint32_t ToPoll(Interest interest) {
-  std::uint32_t events = 0;
-  if (interest & kInterestRead) events |= EPOLLIN;
-  if (interest & kInterestWrite) events |= EPOLLOUT;
-  if (interest & kInterestClosed) events |= EPOLLRDHUP;
-  if (interest & kInterestEdge) events |= EPOLLET;
-  return events;
-}
-
-// semantics 3.10, as epoll.
-Interest FromPoll(std::uint32_t events) {
-  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !(events & EPOLLRDHUP))) {
-    return kInterestRead | kInterestWrite;
-  }
-  Interest what = 0;
-  if (events & EPOLLIN) what |= kInterestRead;
-  if (events & EPOLLOUT) what |= kInterestWrite;
-  if (events & EPOLLRDHUP) what |= kInterestClosed;
-  return what;
 }
 
 int DisabledSetting() {
@@ -96,7 +76,7 @@ class IoUringBackend final : public Backend {
              Interest now) override {
     // The request would say so only in the wait.
     const bool open = now == kInterestNone || fcntl(fd, F_GETFD) >= 0;
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     const int error = open ? Put(fd, generation, now)
                            : (Put(fd, generation, kInterestNone), EBADF);
     if (waiting_) doorbell_.Ring();
@@ -108,15 +88,15 @@ class IoUringBackend final : public Backend {
     timeout_ns = WaitLimitNs(timeout_ns, precise_);
     const std::int64_t deadline =
         timeout_ns > 0 ? RealMonotonicNs() + timeout_ns : 0;
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     for (bool again = false;; again = true) {
       if (int error = Bind()) return error;
       const bool all_queued = Queue();
       waiting_ = shared_;
-      if (shared_) lock.unlock();
+      lock.Release();
       const int error =
           ring_.Enter(all_queued && timeout_ns != 0 ? 1 : 0, timeout_ns);
-      if (shared_) lock.lock();
+      lock.Relock();
       waiting_ = false;
       if (error == EEXIST && !again) {
         // Another thread under the name of the one that was bound.
@@ -157,7 +137,7 @@ class IoUringBackend final : public Backend {
   // Takes back the requests of removed descriptors, and no more: a request
   // made now could complete with what is no longer so at the wait.
   void Commit() override {
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     if (!ring_.enabled() || !pthread_equal(bound_to_, pthread_self())) return;
     bool any = false;
     for (int fd : pending_) {
@@ -179,13 +159,7 @@ class IoUringBackend final : public Backend {
   };
   enum class Taken { kNothing, kNoNews, kRing };
 
-  std::unique_lock<std::mutex> Lock() {
-    std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
-    if (shared_) lock.lock();
-    return lock;
-  }
-
-  bool Grow(int fd) {
+  bool Grow(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const std::size_t index = static_cast<std::size_t>(fd);
     if (index < watches_.size()) return true;
     std::size_t n = watches_.size() < 32 ? 32 : watches_.size();
@@ -194,7 +168,8 @@ class IoUringBackend final : public Backend {
     return pending_.Reserve(n) && watches_.Resize(n);
   }
 
-  int Put(int fd, std::uint32_t generation, Interest now) {
+  int Put(int fd, std::uint32_t generation, Interest now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (now == kInterestNone &&
         (static_cast<std::size_t>(fd) >= watches_.size() ||
          watches_[static_cast<std::size_t>(fd)].wanted == kInterestNone)) {
@@ -209,7 +184,7 @@ class IoUringBackend final : public Backend {
     return 0;
   }
 
-  void MakePending(int fd, Watch* watch) {
+  void MakePending(int fd, Watch* watch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (watch->pending) return;
     watch->pending = true;
     pending_.PushReserved(fd);
@@ -222,7 +197,7 @@ class IoUringBackend final : public Backend {
   }
 
   // The ring, open and bound to this thread. 0, or an errno value.
-  int Bind() {
+  int Bind() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (ring_.enabled() && pthread_equal(bound_to_, pthread_self())) return 0;
     if (ring_.enabled()) ring_.Close();
     if (!ring_.open()) {
@@ -277,7 +252,7 @@ class IoUringBackend final : public Backend {
 
   // Makes the requests that are due. False when the queue was full and stays
   // so: the rest comes with the next call.
-  bool Queue() {
+  bool Queue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!doorbell_armed_) {
       doorbell_armed_ = Add(doorbell_.fd(), EPOLLIN | EPOLLET, true, kDoorbell);
       if (!doorbell_armed_) return false;
@@ -292,12 +267,13 @@ class IoUringBackend final : public Backend {
     return left == 0;
   }
 
-  bool QueueOne(int fd) {
+  bool QueueOne(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Watch& watch = watches_[static_cast<std::size_t>(fd)];
     if (watch.serial != 0 && watch.changed && !Remove(fd, &watch)) return false;
     if (watch.wanted != kInterestNone && watch.serial == 0) {
       if (++last_serial_ == 0) ++last_serial_;
-      if (!Add(fd, ToPoll(watch.wanted), (watch.wanted & kInterestEdge) != 0,
+      if (!Add(fd, ToEpollBits(watch.wanted),
+               (watch.wanted & kInterestEdge) != 0,
                UserData(fd, last_serial_))) {
         return false;
       }
@@ -309,7 +285,7 @@ class IoUringBackend final : public Backend {
   }
 
   // Completions into `ready`, as many as fit.
-  Taken Take(ReadyList* ready) {
+  Taken Take(ReadyList* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Taken taken = Taken::kNothing;
     while (const uring::Cqe* cqe = ring_.Peek()) {
       if (ready->size() == ready->capacity() &&
@@ -328,7 +304,8 @@ class IoUringBackend final : public Backend {
     return taken;
   }
 
-  void TakeOne(const uring::Cqe& cqe, ReadyList* ready) {
+  void TakeOne(const uring::Cqe& cqe, ReadyList* ready)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const int fd = static_cast<int>(cqe.user_data & 0x7fffffff);
     Watch& watch = watches_[static_cast<std::size_t>(fd)];
     if (watch.serial != cqe.user_data >> 32) return;  // replaced since
@@ -342,7 +319,7 @@ class IoUringBackend final : public Backend {
     }
     // Updated since the request was made: the new request will tell.
     if (cqe.res < 0 || watch.changed) return;
-    const Interest what = FromPoll(static_cast<std::uint32_t>(cqe.res));
+    const Interest what = FromPollBits(static_cast<std::uint32_t>(cqe.res));
     if (what == 0) return;
     ready->PushReserved(
         {fd, watch.generation, static_cast<Interest>(what | kInterestEdge)});
@@ -356,13 +333,14 @@ class IoUringBackend final : public Backend {
   // Entered by the thread it is bound to only.
   uring::Ring ring_;
   // What follows is guarded by mutex_ in a shared base.
-  std::mutex mutex_;
-  pthread_t bound_to_{};
-  PodVector<Watch> watches_;  // by descriptor
-  PodVector<int> pending_;    // always has room for every watch
-  std::uint32_t last_serial_ = 0;
-  bool doorbell_armed_ = false;
-  bool waiting_ = false;
+  Mutex mutex_;
+  pthread_t bound_to_ ABSL_GUARDED_BY(mutex_){};
+  PodVector<Watch> watches_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  PodVector<int> pending_
+      ABSL_GUARDED_BY(mutex_);  // always has room for every watch
+  std::uint32_t last_serial_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool doorbell_armed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
@@ -370,14 +348,7 @@ class IoUringBackend final : public Backend {
 Backend* NewIoUringBackendSized(const BackendOptions& options,
                                 std::uint32_t submissions,
                                 std::uint32_t completions) {
-  auto* backend =
-      new (std::nothrow) IoUringBackend(options, submissions, completions);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<IoUringBackend>(options, submissions, completions);
 }
 
 Backend* NewIoUringBackend(const BackendOptions& options) {

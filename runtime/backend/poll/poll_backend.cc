@@ -5,37 +5,14 @@
 
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 
 #include "percore/runtime/backend/doorbell.h"
+#include "percore/runtime/backend/poll_bits.h"
 #include "percore/runtime/backend/wait_limit.h"
+#include "percore/runtime/sync/mutex.h"
 
 namespace percore {
 namespace {
-
-short ToPoll(Interest interest) {
-  int events = 0;
-  if (interest & kInterestRead) events |= POLLIN;
-  if (interest & kInterestWrite) events |= POLLOUT;
-  if (interest & kInterestClosed) events |= POLLRDHUP;
-  return static_cast<short>(events);
-}
-
-// semantics 3.10: an error, or a hang-up that is not just the peer's half
-// close, is for readers and writers.
-Interest FromPoll(short events) {
-  if (events & POLLNVAL) {
-    return kInterestRead | kInterestWrite | kInterestClosed;
-  }
-  if ((events & POLLERR) || ((events & POLLHUP) && !(events & POLLRDHUP))) {
-    return kInterestRead | kInterestWrite;
-  }
-  Interest what = 0;
-  if (events & POLLIN) what |= kInterestRead;
-  if (events & POLLOUT) what |= kInterestWrite;
-  if (events & POLLRDHUP) what |= kInterestClosed;
-  return what;
-}
 
 class PollBackend final : public Backend {
  public:
@@ -45,6 +22,7 @@ class PollBackend final : public Backend {
   // False with errno set.
   bool Open() {
     if (!doorbell_.Open()) return false;
+    MutexLockIf lock(&mutex_, shared_);
     return set_.Push({doorbell_.fd(), POLLIN, 0});
   }
 
@@ -55,7 +33,7 @@ class PollBackend final : public Backend {
              Interest now) override {
     // poll() would say so only in the wait. Removal needs no open file.
     const bool open = now == kInterestNone || fcntl(fd, F_GETFD) >= 0;
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     const int error = open ? Put(fd, generation, now)
                            : (Put(fd, generation, kInterestNone), EBADF);
     changed_ = true;
@@ -64,7 +42,7 @@ class PollBackend final : public Backend {
   }
 
   int Wait(std::int64_t timeout_ns, ReadyList* ready) override {
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     if (shared_ && changed_) {
       if (!copy_.Resize(set_.size())) return ENOMEM;
       std::memcpy(copy_.data(), set_.data(), set_.size() * sizeof(pollfd));
@@ -73,12 +51,12 @@ class PollBackend final : public Backend {
     PodVector<pollfd>& polled = shared_ ? copy_ : set_;
     const std::uint64_t seen = updates_;
     waiting_ = shared_;
-    if (shared_) lock.unlock();
+    lock.Release();
     timespec limit;
     const int n = ppoll(polled.data(), polled.size(),
                         WaitLimit(timeout_ns, precise_, &limit), nullptr);
     const int error = n < 0 ? errno : 0;
-    if (shared_) lock.lock();
+    lock.Relock();
     waiting_ = false;
     if (error != 0) return error == EINTR ? 0 : error;
     Report(&polled, n, seen, ready);
@@ -94,13 +72,8 @@ class PollBackend final : public Backend {
     std::uint64_t updated;  // updates_ then
   };
 
-  std::unique_lock<std::mutex> Lock() {
-    std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
-    if (shared_) lock.lock();
-    return lock;
-  }
-
-  int Put(int fd, std::uint32_t generation, Interest now) {
+  int Put(int fd, std::uint32_t generation, Interest now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const std::size_t index = static_cast<std::size_t>(fd);
     if (now == kInterestNone) {
       if (index >= places_.size() || places_[index].at == 0) return ENOENT;
@@ -117,15 +90,15 @@ class PollBackend final : public Backend {
       if (!set_.Push({fd, 0, 0})) return ENOMEM;
       place.at = static_cast<std::uint32_t>(set_.size() - 1);
     }
-    set_[place.at].events = ToPoll(now);
+    set_[place.at].events = static_cast<short>(ToPollBits(now));
     place.generation = generation;
     place.updated = ++updates_;
     return 0;
   }
 
-  // `n` entries of `polled` have something to say. Requires the lock.
+  // `n` entries of `polled` have something to say.
   void Report(PodVector<pollfd>* polled, int n, std::uint64_t seen,
-              ReadyList* ready) {
+              ReadyList* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (n > 0 && (*polled)[0].revents != 0) {
       doorbell_.Clear();
       --n;
@@ -140,7 +113,8 @@ class PollBackend final : public Backend {
       const Place& place = places_[static_cast<std::size_t>(one.fd)];
       // Changed by another thread since: the report may be of another file.
       if (place.at == 0 || place.updated > seen) continue;
-      const Interest what = FromPoll(one.revents);
+      const Interest what =
+          FromPollBits(static_cast<std::uint16_t>(one.revents));
       if (what == 0) continue;
       if (ready->size() == ready->capacity()) return;
       ready->PushReserved({one.fd, place.generation, what});
@@ -151,12 +125,14 @@ class PollBackend final : public Backend {
   const bool shared_;
   Doorbell doorbell_;
   // What follows is guarded by mutex_ in a shared base.
-  std::mutex mutex_;
-  PodVector<pollfd> set_;    // the doorbell first
-  PodVector<Place> places_;  // by descriptor
-  std::uint64_t updates_ = 0;
-  bool changed_ = true;   // since copy_ was made
-  bool waiting_ = false;  // the owner polls copy_
+  Mutex mutex_;
+  PodVector<pollfd> set_ ABSL_GUARDED_BY(mutex_);    // the doorbell first
+  PodVector<Place> places_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  std::uint64_t updates_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Since copy_ was made.
+  bool changed_ ABSL_GUARDED_BY(mutex_) = true;
+  // The owner polls copy_.
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   // The owner's.
   PodVector<pollfd> copy_;
 };
@@ -164,13 +140,7 @@ class PollBackend final : public Backend {
 }  // namespace
 
 Backend* NewPollBackend(const BackendOptions& options) {
-  auto* backend = new (std::nothrow) PollBackend(options);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<PollBackend>(options);
 }
 
 }  // namespace percore

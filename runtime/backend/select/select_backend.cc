@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <mutex>
 
 #include "percore/runtime/backend/doorbell.h"
 #include "percore/runtime/backend/wait_limit.h"
+#include "percore/runtime/sync/mutex.h"
 
 namespace percore {
 namespace {
@@ -58,6 +58,7 @@ class SelectBackend final : public Backend {
 
   // False with errno set.
   bool Open() {
+    MutexLockIf lock(&mutex_, shared_);
     if (!doorbell_.Open() || !Grow(doorbell_.fd())) return false;
     readers_.Set(doorbell_.fd(), true);
     highest_ = doorbell_.fd();
@@ -71,7 +72,7 @@ class SelectBackend final : public Backend {
              Interest now) override {
     // select() would fail as a whole. Removal needs no open file.
     const bool open = now == kInterestNone || fcntl(fd, F_GETFD) >= 0;
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     const int error = open ? Put(fd, generation, now)
                            : (Put(fd, generation, kInterestNone), EBADF);
     if (waiting_) doorbell_.Ring();
@@ -79,7 +80,7 @@ class SelectBackend final : public Backend {
   }
 
   int Wait(std::int64_t timeout_ns, ReadyList* ready) override {
-    auto lock = Lock();
+    MutexLockIf lock(&mutex_, shared_);
     const int highest = highest_;
     const std::size_t words = WordsFor(highest);
     if (!found_readers_.Grow(words) || !found_writers_.Grow(words)) {
@@ -89,13 +90,13 @@ class SelectBackend final : public Backend {
     found_writers_.CopyFrom(writers_, words);
     const std::uint64_t seen = updates_;
     waiting_ = shared_;
-    if (shared_) lock.unlock();
+    lock.Release();
     timespec limit;
     const int n =
         pselect(highest + 1, found_readers_.system(), found_writers_.system(),
                 nullptr, WaitLimit(timeout_ns, precise_, &limit), nullptr);
     const int error = n < 0 ? errno : 0;
-    if (shared_) lock.lock();
+    lock.Relock();
     waiting_ = false;
     if (error == EINTR) return 0;
     if (error == EBADF) {
@@ -121,13 +122,7 @@ class SelectBackend final : public Backend {
     return static_cast<std::size_t>(fd) / kWordBits + 1;
   }
 
-  std::unique_lock<std::mutex> Lock() {
-    std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
-    if (shared_) lock.lock();
-    return lock;
-  }
-
-  bool Grow(int fd) {
+  bool Grow(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (static_cast<std::size_t>(fd) < watches_.size()) return true;
     // By doubling: the owner's copies follow in Wait(). In an owned base they
     // are made here, so that the wait cannot fail.
@@ -141,7 +136,8 @@ class SelectBackend final : public Backend {
            watches_.Resize(words * kWordBits);
   }
 
-  int Put(int fd, std::uint32_t generation, Interest now) {
+  int Put(int fd, std::uint32_t generation, Interest now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (now == kInterestNone &&
         (static_cast<std::size_t>(fd) >= watches_.size() ||
          watches_[static_cast<std::size_t>(fd)].interest == kInterestNone)) {
@@ -179,8 +175,8 @@ class SelectBackend final : public Backend {
     }
   }
 
-  // Requires the lock.
-  void Report(int highest, std::uint64_t seen, ReadyList* ready) {
+  void Report(int highest, std::uint64_t seen, ReadyList* ready)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const std::size_t words = WordsFor(highest);
     for (std::size_t i = 0; i < words; ++i) {
       Word any = found_readers_.word(i) | found_writers_.word(i);
@@ -207,13 +203,13 @@ class SelectBackend final : public Backend {
   const bool shared_;
   Doorbell doorbell_;
   // What follows is guarded by mutex_ in a shared base.
-  std::mutex mutex_;
-  BitSet readers_;
-  BitSet writers_;
-  PodVector<Watch> watches_;  // by descriptor
-  int highest_ = 0;
-  std::uint64_t updates_ = 0;
-  bool waiting_ = false;
+  Mutex mutex_;
+  BitSet readers_ ABSL_GUARDED_BY(mutex_);
+  BitSet writers_ ABSL_GUARDED_BY(mutex_);
+  PodVector<Watch> watches_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  int highest_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t updates_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   // The owner's: asked, then answered.
   BitSet found_readers_;
   BitSet found_writers_;
@@ -222,13 +218,7 @@ class SelectBackend final : public Backend {
 }  // namespace
 
 Backend* NewSelectBackend(const BackendOptions& options) {
-  auto* backend = new (std::nothrow) SelectBackend(options);
-  if (backend == nullptr) return nullptr;
-  if (backend->Open()) return backend;
-  const int error = errno;
-  delete backend;
-  errno = error;
-  return nullptr;
+  return NewOpened<SelectBackend>(options);
 }
 
 }  // namespace percore

@@ -234,6 +234,41 @@ TEST(RuntimeCore, AStalledCallbackIsReportedOnce) {
   EXPECT_NE(text->find("\n    "), std::string::npos) << *text;  // a stack
 }
 
+// The stall detector borrows SIGURG: the program's handler gets its own ones
+// meanwhile, none of ours, and is there afterwards.
+TEST(RuntimeCore, TheStallDetectorLeavesTheProgramItsSigurg) {
+  static std::atomic<int> seen{0};
+  static std::atomic<bool> logged{false};
+  struct sigaction mine = {};
+  struct sigaction before;
+  mine.sa_handler = [](int) { ++seen; };
+  ASSERT_EQ(sigaction(SIGURG, &mine, &before), 0);
+  auto* previous = State().log_fn;
+  State().log_fn = [](int, const char*) { logged = true; };
+  int sent = 0;
+  {
+    RuntimeOptions options = Cores(1);
+    options.stall_ns = 1'000'000;
+    auto runtime = RuntimeCore::Create(options);
+    ASSERT_EQ(runtime->Start(), 0);
+    std::atomic<bool> stop{false};
+    runtime->Post(0, Message([&] {
+                    while (!stop) std::this_thread::yield();
+                  }));
+    while (!logged) {
+      pthread_kill(pthread_self(), SIGURG);  // handled before it returns
+      ++sent;
+    }
+    stop = true;
+    runtime->Drain(1'000'000'000);
+  }
+  State().log_fn = previous;
+  EXPECT_EQ(seen, sent);
+  struct sigaction after;
+  ASSERT_EQ(sigaction(SIGURG, &before, &after), 0);
+  EXPECT_EQ(after.sa_handler, mine.sa_handler);
+}
+
 TEST(RuntimeCore, TheChildOfAForkHasNoThreadsAndSaysSo) {
   auto runtime = RuntimeCore::Create(Cores(2));
   ASSERT_EQ(runtime->Start(), 0);
