@@ -17,12 +17,7 @@
 namespace percore {
 namespace {
 
-// The core that the calling thread is, if it is one of a runtime's.
-struct ThisCore {
-  const RuntimeCore* runtime = nullptr;
-  int index = -1;
-};
-thread_local ThisCore this_core;
+constexpr std::int64_t kNoDeadline = INT64_MAX / 4;
 
 void NameThread(const std::string& name) {
   // The system cuts at 15 characters and a NUL.
@@ -82,8 +77,16 @@ int RuntimeCore::Init() {
   if (options_.cores < 0) return EINVAL;
   const int n = options_.cores != 0 ? options_.cores : topology.UsableCores();
   if (topology.HasQuota()) options_.pin = false;
+  if (options_.executor != nullptr) {
+    options_.clock = options_.executor->clock();
+    options_.pin = false;
+    options_.stall_ns = 0;
+    if (options_.shuffle_seed == 0) {
+      options_.shuffle_seed = options_.executor->NextShuffleSeed();
+    }
+  }
   BaseConfig config;
-  config.owned = true;
+  SetUp(&config);
   config.mailbox_bound = options_.mailbox_bound;
   config.clock = options_.clock;
   if (!options_.method.empty() && !config.SetMethod(options_.method.c_str())) {
@@ -91,6 +94,7 @@ int RuntimeCore::Init() {
   }
   for (int i = 0; i < n; ++i) {
     auto core = std::make_unique<Core>();
+    core->runtime = this;
     core->index = i;
     core->cpu =
         topology.cpus[static_cast<std::size_t>(i) % topology.cpus.size()];
@@ -100,12 +104,22 @@ int RuntimeCore::Init() {
     errno = 0;
     core->base = EventBase::Create(&config);
     if (core->base == nullptr) return errno != 0 ? errno : ENOMEM;
+    if (options_.executor != nullptr) {
+      core->base->SetExecutor(options_.executor->current());
+    }
     core->base->SetTiming(options_.timing || options_.stall_ns != 0);
     core->mailbox = MailboxRef(core->base->mailbox());
     if (options_.stall_ns != 0) core->base->progress()->watch = &watch_;
     cores_.push_back(std::move(core));
   }
   return 0;
+}
+
+void RuntimeCore::SetUp(BaseConfig* config) const {
+  config->owned = true;
+  if (options_.executor == nullptr) return;
+  config->clock = options_.executor->clock();
+  config->backend = options_.executor->backend();
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -116,11 +130,35 @@ RuntimeCore::~RuntimeCore() {
 }
 
 int RuntimeCore::CurrentCore() const {
-  return this_core.runtime == this ? this_core.index : -1;
+  return executor_locals.runtime == this ? executor_locals.core : -1;
 }
 
 RuntimeCore* RuntimeCore::Current() {
-  return const_cast<RuntimeCore*>(this_core.runtime);
+  return static_cast<RuntimeCore*>(const_cast<void*>(executor_locals.runtime));
+}
+
+bool RuntimeCore::Await(std::unique_lock<std::mutex>* lock,
+                        std::condition_variable* changed,
+                        std::int64_t deadline_ns,
+                        const std::function<bool()>& done) {
+  if (options_.executor == nullptr) {
+    return changed->wait_for(*lock, std::chrono::nanoseconds(deadline_ns),
+                             done);
+  }
+  lock->unlock();
+  const bool answer = options_.executor->RunUntil(deadline_ns, [&] {
+    std::lock_guard asking(*lock->mutex());
+    return done();
+  });
+  lock->lock();
+  return answer;
+}
+
+// For deadlines.
+std::int64_t RuntimeCore::NowNs() const {
+  return options_.executor == nullptr
+             ? RealMonotonicNs()
+             : options_.executor->clock()->MonotonicNs();
 }
 
 void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
@@ -128,17 +166,41 @@ void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
   kept_.push_back(std::move(object));
 }
 
-void RuntimeCore::ThreadMain(Core* core) {
-  this_core = {this, core->index};
-  NameThread(options_.name + "/" + std::to_string(core->index));
-  if (options_.pin) PinThread(core->cpu);
+void RuntimeCore::CoreMain(Core* core) {
+  executor_locals.runtime = this;
+  executor_locals.core = core->index;
   {
     std::lock_guard lock(mutex_);
     ++started_;
   }
   changed_.notify_all();
   core->base->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
-  this_core = {};
+  executor_locals.runtime = nullptr;
+  executor_locals.core = -1;
+  std::lock_guard lock(mutex_);
+  --started_;
+}
+
+int RuntimeCore::StartCore(Core* core) {
+  if (options_.executor != nullptr) {
+    return options_.executor->Start(
+        [](void* arg) {
+          auto* self = static_cast<Core*>(arg);
+          self->runtime->CoreMain(self);
+        },
+        core);
+  }
+  // std::thread reports failure only by throwing; ask pthreads first.
+  try {
+    core->thread = std::thread([this, core] {
+      NameThread(options_.name + "/" + std::to_string(core->index));
+      if (options_.pin) PinThread(core->cpu);
+      CoreMain(core);
+    });
+  } catch (const std::system_error& error) {
+    return error.code().value();
+  }
+  return 0;
 }
 
 int RuntimeCore::Start() {
@@ -148,18 +210,15 @@ int RuntimeCore::Start() {
   started_ = 0;
   for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
-    // std::thread reports failure only by throwing; ask pthreads first.
-    try {
-      core->thread = std::thread(&RuntimeCore::ThreadMain, this, core.get());
-    } catch (const std::system_error& error) {
-      for (auto& started : cores_) started->base->RequestStop();
-      JoinAll();
-      running_.store(false, std::memory_order_release);
-      return error.code().value();
-    }
+    const int error = StartCore(core.get());
+    if (error == 0) continue;
+    for (auto& started : cores_) started->base->RequestStop();
+    JoinAll();
+    running_.store(false, std::memory_order_release);
+    return error;
   }
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return started_ == cores(); });
+  Await(&lock, &changed_, kNoDeadline, [this] { return started_ == cores(); });
   lock.unlock();
   if (options_.stall_ns != 0) {
     watcher_stop_ = false;
@@ -170,6 +229,11 @@ int RuntimeCore::Start() {
 }
 
 void RuntimeCore::JoinAll() {
+  if (options_.executor != nullptr) {
+    std::unique_lock lock(mutex_);
+    Await(&lock, &changed_, kNoDeadline, [this] { return started_ == 0; });
+    return;
+  }
   for (auto& core : cores_) {
     if (core->thread.joinable()) core->thread.join();
   }
@@ -253,9 +317,8 @@ bool RuntimeCore::OnEveryCore(
     if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
   std::unique_lock lock(countdown->mutex);
-  return countdown->changed.wait_for(lock,
-                                     std::chrono::nanoseconds(deadline_ns),
-                                     [&] { return countdown->left == 0; });
+  return Await(&lock, &countdown->changed, deadline_ns,
+               [&] { return countdown->left == 0; });
 }
 
 void RuntimeCore::EndTasks() {
@@ -268,7 +331,7 @@ void RuntimeCore::EndTasks() {
         scope(core)->Close();
         done();
       },
-      INT64_MAX / 4);
+      kNoDeadline);
 }
 
 void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
@@ -287,7 +350,7 @@ void RuntimeCore::DestroyServices(const std::vector<Service*>& services) {
         destroy(core);
         done();
       },
-      INT64_MAX / 4);
+      kNoDeadline);
 }
 
 bool RuntimeCore::Drain(std::int64_t deadline_ns) {
@@ -315,17 +378,15 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     services = services_;
     services_.clear();
   }
-  const auto until =
-      std::chrono::steady_clock::now() + std::chrono::nanoseconds(deadline_ns);
+  const std::int64_t until = NowNs() + deadline_ns;
   bool quiet = true;
   for (Service* service : services) {
-    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
-        until - std::chrono::steady_clock::now());
+    const std::int64_t left = until - NowNs();
     quiet &= OnEveryCore(
         [service](int core, std::function<void()> done) {
           service->Quiesce(core, std::move(done));
         },
-        std::max<std::int64_t>(left.count(), 0));
+        std::max<std::int64_t>(left, 0));
   }
   // Coroutines first: they may use what the services are.
   EndTasks();
@@ -349,12 +410,15 @@ int RuntimeCore::Run() {
     if (error != 0) return error;
   }
   BaseConfig config;
-  config.owned = true;
+  SetUp(&config);
   EventBase* control = EventBase::Create(&config);
   if (control == nullptr) {
     const int error = errno;
     Drain(options_.drain_deadline_ns);
     return error;
+  }
+  if (options_.executor != nullptr) {
+    control->SetExecutor(options_.executor->current());
   }
   const auto stop = [](evutil_socket_t, short, void* arg) {
     static_cast<EventBase*>(arg)->LoopBreak();

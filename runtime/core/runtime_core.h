@@ -25,6 +25,7 @@
 #include "percore/runtime/core/task_context.h"
 #include "percore/runtime/loop/event_base.h"
 #include "percore/runtime/mailbox/message.h"
+#include "percore/runtime/system/executor.h"
 
 namespace percore {
 
@@ -54,6 +55,11 @@ struct RuntimeOptions {
   // Tests: the order of what is unordered, and time. See BaseConfig.
   std::uint64_t shuffle_seed = 0;
   Clock* clock = nullptr;
+  // Tests: who runs the cores instead of threads (sim::World); null: threads.
+  // Brings its own clock, backend and seeds; nothing is pinned, named or
+  // watched for stalls. Everything of the runtime then belongs to the
+  // executor's thread. Borrowed, and outlives the runtime.
+  Executor* executor = nullptr;
 };
 
 // Something with a part on each core that must end in two phases. The calls
@@ -120,6 +126,13 @@ class RuntimeCore {
   bool OnEveryCore(const std::function<void(int, std::function<void()>)>& fn,
                    std::int64_t deadline_ns);
 
+  // Blocks the caller, who holds `lock` and is no core, until `done` is true:
+  // asked under the lock, now and whenever `changed` was told. At most
+  // `deadline_ns`; the last answer. Under an executor others run meanwhile.
+  bool Await(std::unique_lock<std::mutex>* lock,
+             std::condition_variable* changed, std::int64_t deadline_ns,
+             const std::function<bool()>& done);
+
   // Keeps `object` until the runtime is destroyed and its mailboxes are
   // empty: for what late mail may still point to. Any thread.
   void KeepUntilEnd(std::shared_ptr<void> object);
@@ -148,6 +161,7 @@ class RuntimeCore {
   struct Core {
     int index = 0;
     int cpu = -1;
+    RuntimeCore* runtime = nullptr;
     EventBase* base = nullptr;
     MailboxRef mailbox;
     CoreScope scope;
@@ -157,8 +171,11 @@ class RuntimeCore {
   explicit RuntimeCore(const RuntimeOptions& options) : options_(options) {}
   std::size_t Index(int core) const { return static_cast<std::size_t>(core); }
   int Init();
-  void ThreadMain(Core* core);
+  void SetUp(BaseConfig* config) const;
+  void CoreMain(Core* core);
+  int StartCore(Core* core);
   void JoinAll();
+  std::int64_t NowNs() const;
   void EndTasks();
   void DestroyServices(const std::vector<Service*>& services);
   void WatchForStalls();
@@ -173,7 +190,7 @@ class RuntimeCore {
   std::condition_variable changed_;
   std::vector<Service*> services_;
   std::vector<std::shared_ptr<void>> kept_;
-  int started_ = 0;
+  int started_ = 0;  // cores that run
   // The watcher and what wakes it.
   struct Watch : StallWatch {
     RuntimeCore* runtime = nullptr;

@@ -92,7 +92,10 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
   // Blocks.
   Answer Wait() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return done_; });
+    if (!runtime_->Await(&lock, &changed_, INT64_MAX / 4,
+                         [this] { return done_; })) {
+      return absl::DeadlineExceededError("nothing runs that could end it");
+    }
     taken_ = true;
     if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, {}));
     return std::move(*answer_);

@@ -155,6 +155,9 @@ class Mailbox {
 
   // At most `n` messages may wait; 0: no bound. Before anyone sends.
   void SetBound(std::uint64_t n) { bound_ = n; }
+  // Tests: messages of different senders are taken in an order made from
+  // `seed`; 0: as it comes. Before anyone sends.
+  void SetShuffle(std::uint64_t seed) { shuffle_ = seed; }
 
   // The doorbell; not while armed. Waits for ringers of the last one.
   void SetDoorbell(Backend* doorbell) {
@@ -217,6 +220,7 @@ class Mailbox {
   // Read-mostly for senders.
   alignas(64) Backend* doorbell_ = nullptr;
   std::uint64_t bound_ = 0;
+  std::uint64_t shuffle_ = 0;
   std::atomic<std::uint32_t> references_{1};
   std::atomic<std::int64_t> waiting_{0};  // bounded mailboxes only
   std::atomic<std::uint64_t> overflowed_{0};
