@@ -53,7 +53,8 @@ class Executor {
 
   // Gives turns to the cores until `done` answers true; false: it still does
   // not and `deadline_ns` have passed (negative: no limit), or nothing can
-  // happen any more. Not on a core.
+  // happen any more. `done` is asked again and again and must change nothing.
+  // Not on a core.
   virtual bool RunUntil(std::int64_t deadline_ns,
                         const std::function<bool()>& done) = 0;
 };

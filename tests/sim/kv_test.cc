@@ -1,5 +1,6 @@
 // The sharded key-value server, whole, under many seeds.
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 #include "gtest/gtest.h"
@@ -23,7 +24,10 @@ TEST(KvSimulationTest, AnswersAreTheModelsUnderEverySeed) {
   int resets = 0;
   int drained_early = 0;
   std::uint64_t steps = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  const char* more = std::getenv("PERCORE_SIM_SEEDS");
+  const std::uint64_t seeds =
+      more == nullptr ? 200 : std::strtoull(more, nullptr, 10);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const KvResult result = RunKv(seed);
     ASSERT_EQ(result.failure, "") << "PERCORE_SIM_SEED=" << seed;
     answers += result.answers;

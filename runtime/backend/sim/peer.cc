@@ -36,12 +36,12 @@ void Peer::Take(std::size_t n) {
 }
 
 void Peer::SetReading(bool on) {
-  reading_ = on;
+  if (std::exchange(reading_, on) == on) return;
   world_->network().Mark(this);
 }
 
 void Peer::Finish() {
-  finish_ = true;
+  if (std::exchange(finish_, true)) return;
   world_->network().Mark(this);
 }
 
@@ -55,10 +55,11 @@ void Peer::Close(bool abort) {
 }
 
 void Peer::Step() {
-  if (closed_) return;
+  if (closed_ || end_told_) return;
   if (socket_->state == Socket::State::kConnected) connected_ = true;
   Write();
   Read();
+  end_told_ = ended_;
   if (!callback_) return;
   bool destroyed = false;
   destroyed_ = &destroyed;

@@ -33,7 +33,8 @@ class Peer {
   ~Peer();
 
   // Called after anything has changed: connected, bytes are there, more was
-  // sent, it has ended. Not from within Send; it may destroy the peer.
+  // sent, it has ended (the last call). Not from within Send; it may destroy
+  // the peer.
   void OnEvent(std::function<void()> callback) {
     callback_ = std::move(callback);
   }
@@ -85,6 +86,7 @@ class Peer {
   bool finished_ = false;
   bool connected_ = false;
   bool ended_ = false;
+  bool end_told_ = false;
   bool closed_ = false;
   int error_ = 0;
 };
