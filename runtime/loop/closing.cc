@@ -18,8 +18,7 @@ void BeforeClose(int fd) {
 
 void InstallCloseObserver() { SetCloseObserver(&BeforeClose); }
 
-RunningLoops::RunningLoops(EventBase* base)
-    : base_(base), outer_(Innermost()) {
+RunningLoops::RunningLoops(EventBase* base) : base_(base), outer_(Innermost()) {
   executor_locals.running_loops = this;
 }
 RunningLoops::~RunningLoops() { executor_locals.running_loops = outer_; }

@@ -81,8 +81,8 @@ std::size_t MessageLane::DequeueShuffled(Message* messages, std::size_t n) {
     each([&](Lease& lease) {
       const bool behind = at++ >= first;
       if (taken == 0 && behind == (round == 0)) {
-        taken = queue_.try_dequeue_bulk_from_producer(lease.token(), messages,
-                                                      n);
+        taken =
+            queue_.try_dequeue_bulk_from_producer(lease.token(), messages, n);
       }
     });
   }

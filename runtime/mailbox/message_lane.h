@@ -89,7 +89,8 @@ class MessageLane {
 
   // Moves up to `n` messages out. Consumer.
   std::size_t Dequeue(Message* messages, std::size_t n) {
-    if (shuffle_ != 0) [[unlikely]] return DequeueShuffled(messages, n);
+    if (shuffle_ != 0) [[unlikely]]
+      return DequeueShuffled(messages, n);
     const std::size_t taken = queue_.try_dequeue_bulk(messages, n);
     tsan::BlocksEmptied(&queue_);
     return taken;

@@ -90,11 +90,11 @@ TEST(SimCoresTest, CallsBetweenShardsUnderManySeeds) {
           }(&counters, from)));
     }
     for (auto& task : tasks) EXPECT_EQ(*task.BlockingJoin(), 20);
-    const auto total = BlockOn(
-        runtime, 1,
-        counters.MapReduce(
-            0, [](Counter& counter) { return counter.Add(0); },
-            [](int a, int b) { return a + b; }));
+    const auto total =
+        BlockOn(runtime, 1,
+                counters.MapReduce(
+                    0, [](Counter& counter) { return counter.Add(0); },
+                    [](int a, int b) { return a + b; }));
     EXPECT_EQ(*total, 60);
     EXPECT_EQ(runtime.CurrentCore(), -1);
     EXPECT_TRUE(runtime.Drain(kSecond));
@@ -156,8 +156,8 @@ TEST(SimCoresTest, TimeIsExactAndCostsNothing) {
   std::vector<int> order;
   std::vector<JoinHandle<void>> tasks;
   for (int i = 0; i < 10; ++i) {
-    tasks.push_back(Spawn(
-        runtime, i % 2, [](int n, std::vector<int>* out) -> Task<void> {
+    tasks.push_back(
+        Spawn(runtime, i % 2, [](int n, std::vector<int>* out) -> Task<void> {
           co_await Sleep(milliseconds(100 - 10 * n));
           out->push_back(n);
         }(i, &order)));
@@ -228,18 +228,17 @@ TEST(SimCoresTest, CancellationOfACallToAnotherCore) {
     ASSERT_TRUE(runtime.Start().ok());
     auto finished = std::make_shared<int>(0);
     auto alive = std::make_shared<int>(0);
-    auto handle = Spawn(
-        runtime, 0,
-        [](Sharded<Counter>* all, std::shared_ptr<int> done,
-           std::shared_ptr<int>) -> Task<int> {
-          co_await SwitchTo(1);
-          for (int i = 0; i < 3; ++i) {
-            const auto answer =
-                co_await all->On(2, &Counter::Slowly, kMs, done);
-            EXPECT_TRUE(answer.ok());
-          }
-          co_return 7;
-        }(&counters, finished, alive));
+    auto handle = Spawn(runtime, 0,
+                        [](Sharded<Counter>* all, std::shared_ptr<int> done,
+                           std::shared_ptr<int>) -> Task<int> {
+                          co_await SwitchTo(1);
+                          for (int i = 0; i < 3; ++i) {
+                            const auto answer = co_await all->On(
+                                2, &Counter::Slowly, kMs, done);
+                            EXPECT_TRUE(answer.ok());
+                          }
+                          co_return 7;
+                        }(&counters, finished, alive));
     world.After(static_cast<std::int64_t>(world.random().Below(5)) * kMs,
                 [&handle] { handle.Cancel(); });
     const auto answer = handle.BlockingJoin();
@@ -269,8 +268,8 @@ TEST(SimCoresTest, FullMailboxMakesTheSenderWait) {
     Runtime runtime(options);
     ASSERT_TRUE(runtime.Start().ok());
     int arrived = 0;
-    const absl::Status sent = BlockOn(
-        runtime, 0, [](Runtime* all, int* count) -> Task<absl::Status> {
+    const absl::Status sent =
+        BlockOn(runtime, 0, [](Runtime* all, int* count) -> Task<absl::Status> {
           for (int i = 0; i < 100; ++i) {
             absl::Status status = co_await Send(*all, 1, [i, count] {
               EXPECT_EQ(*count, i);

@@ -53,9 +53,9 @@ class Client {
     const std::string name =
         std::to_string(number_) + "." + std::to_string(connections_++) + "-";
     model_ = std::make_unique<kv::ReferenceModel>();
-    requests_ = std::make_unique<kv::RandomRequests>(
-        kv::RandomRequests::Options{.seed = world_->random().Next(),
-                                    .prefix = name});
+    requests_ =
+        std::make_unique<kv::RandomRequests>(kv::RandomRequests::Options{
+            .seed = world_->random().Next(), .prefix = name});
     expected_.clear();
     peer_ = std::make_unique<Peer>(world_, port_);
     peer_->OnEvent([this] { OnEvent(); });
@@ -74,18 +74,17 @@ class Client {
     for (std::uint64_t i = 0; i < commands; ++i) {
       const kv::Request request = requests_->Next(*model_);
       wire += request.Wire();
-      expected_.push_back(
-          model_->Apply(request, world_->WallNs() / 1'000'000));
+      expected_.push_back(model_->Apply(request, world_->WallNs() / 1'000'000));
     }
     peer_->Send(wire);
     // Some clients look away for a while.
     if (requests_->Below(4) == 0) {
       peer_->SetReading(false);
-      world_->After(
-          static_cast<std::int64_t>(requests_->Below(20'000'000)),
-          [this, id = peer_->id()] {
-            if (peer_->id() == id && !peer_->ended()) peer_->SetReading(true);
-          });
+      world_->After(static_cast<std::int64_t>(requests_->Below(20'000'000)),
+                    [this, id = peer_->id()] {
+                      if (peer_->id() == id && !peer_->ended())
+                        peer_->SetReading(true);
+                    });
     }
   }
 
@@ -151,9 +150,8 @@ class Client {
 
 KvResult RunKv(std::uint64_t seed, const KvOptions& options) {
   KvResult result;
-  World world({.seed = seed,
-               .faults = Faults::FromSeed(seed),
-               .print = options.print});
+  World world(
+      {.seed = seed, .faults = Faults::FromSeed(seed), .print = options.print});
   const auto fail = [&](const std::string& what) {
     if (!result.failure.empty()) return;
     result.failure = "seed " + std::to_string(seed) + ": " + what;
@@ -171,8 +169,8 @@ KvResult RunKv(std::uint64_t seed, const KvOptions& options) {
     }
     std::vector<std::unique_ptr<Client>> clients;
     for (int i = 0; i < options.clients; ++i) {
-      clients.push_back(std::make_unique<Client>(
-          &world, server.facts().port, i, options, &result));
+      clients.push_back(std::make_unique<Client>(&world, server.facts().port, i,
+                                                 options, &result));
     }
     const auto all_done = [&] {
       return std::all_of(clients.begin(), clients.end(),

@@ -74,9 +74,9 @@ void SquareServer::Accept(int core) {
   made->readable =
       std::make_unique<Event>(runtime_->base(core), fd, EV_READ | EV_PERSIST,
                               [this, core, id](short) { Read(core, id); });
-  made->writable = std::make_unique<Event>(
-      runtime_->base(core), fd, EV_WRITE,
-      [this, core, id](short) { Write(core, id); });
+  made->writable =
+      std::make_unique<Event>(runtime_->base(core), fd, EV_WRITE,
+                              [this, core, id](short) { Write(core, id); });
   made->readable->Add();
   part(core).connections[id] = std::move(made);
 }
@@ -103,8 +103,8 @@ void SquareServer::Ask(int core, std::uint64_t id, std::uint64_t number) {
   Connection* connection = Find(core, id);
   const std::uint64_t question = connection->asked++;
   connection->answers.emplace_back();
-  const int owner = static_cast<int>(
-      number % static_cast<std::uint64_t>(runtime_->cores()));
+  const int owner =
+      static_cast<int>(number % static_cast<std::uint64_t>(runtime_->cores()));
   runtime_->Post(owner, [this, core, id, question, number] {
     runtime_->Post(core, [this, core, id, question, number] {
       Answer(core, id, question, SquareLine(number));

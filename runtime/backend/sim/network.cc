@@ -111,8 +111,7 @@ Socket* Network::ChooseListener(int port) {
   const auto [from, to] = listeners_.equal_range(port);
   const auto n = static_cast<std::uint64_t>(std::distance(from, to));
   if (n == 0) return nullptr;
-  return std::next(from,
-                   static_cast<std::ptrdiff_t>(world_->random().Below(n)))
+  return std::next(from, static_cast<std::ptrdiff_t>(world_->random().Below(n)))
       ->second;
 }
 
@@ -356,7 +355,8 @@ void Network::Deliver() {
       std::count_if(in_transit_.begin(), in_transit_.end(), due));
   std::uint64_t chosen = world_->random().Below(n);
   auto it = std::find_if(in_transit_.begin(), in_transit_.end(), due);
-  for (; chosen != 0; --chosen) it = std::find_if(it + 1, in_transit_.end(), due);
+  for (; chosen != 0; --chosen)
+    it = std::find_if(it + 1, in_transit_.end(), due);
   Socket* socket = *it;
   Segment segment = std::move(socket->incoming.front());
   socket->incoming.pop_front();

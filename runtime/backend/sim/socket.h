@@ -90,8 +90,8 @@ struct Socket {
   std::string received;
   std::size_t taken = 0;
 
-  int error = 0;        // told once: SO_ERROR, or by the next call
-  bool ended = false;   // the other end's last byte has arrived
+  int error = 0;       // told once: SO_ERROR, or by the next call
+  bool ended = false;  // the other end's last byte has arrived
   bool read_shut = false;
   bool write_shut = false;
   bool closed = false;

@@ -74,10 +74,9 @@ ssize_t ReceiveFrom(int fd, Socket* socket, const iovec* to, std::size_t count,
 
 ssize_t SendTo(int fd, Socket* socket, const iovec* from, std::size_t count,
                int flags) {
-  const ssize_t sent =
-      Calling(fd, !(flags & MSG_DONTWAIT), true, socket, [&]() -> ssize_t {
-        return CurrentNetwork()->Send(socket, from, count);
-      });
+  const ssize_t sent = Calling(
+      fd, !(flags & MSG_DONTWAIT), true, socket,
+      [&]() -> ssize_t { return CurrentNetwork()->Send(socket, from, count); });
   if (sent == -EPIPE && !(flags & MSG_NOSIGNAL)) std::raise(SIGPIPE);
   return Answer(sent);
 }
@@ -211,7 +210,8 @@ PERCORE_SIM_CALL int fcntl(int fd, int command, ...) {
   va_start(arguments, command);
   const long argument = va_arg(arguments, long);
   va_end(arguments);
-  const int result = static_cast<int>(syscall(SYS_fcntl, fd, command, argument));
+  const int result =
+      static_cast<int>(syscall(SYS_fcntl, fd, command, argument));
   if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) && result >= 0 &&
       Simulated(fd) != nullptr) {
     CurrentNetwork()->Duplicated(fd, result);
@@ -303,7 +303,8 @@ PERCORE_SIM_CALL int getsockopt(int fd, int level, int option, void* value,
       return static_cast<int>(
           syscall(SYS_getsockopt, fd, level, option, value, size));
     }
-    std::memcpy(value, &answer, *size < sizeof(answer) ? *size : sizeof(answer));
+    std::memcpy(value, &answer,
+                *size < sizeof(answer) ? *size : sizeof(answer));
     if (*size > sizeof(answer)) *size = sizeof(answer);
     return 0;
   }

@@ -23,8 +23,8 @@ constexpr std::uint64_t kPeerWeight = 4;
 constexpr std::uint64_t kEventWeight = 4;
 
 // A deadline so far away is none.
-constexpr std::int64_t kFarAway = std::int64_t{100} * 365 * 86400 * 1000000000 /
-                                  10;  // ten years
+constexpr std::int64_t kFarAway =
+    std::int64_t{100} * 365 * 86400 * 1000000000 / 10;  // ten years
 
 const std::function<bool()> kAlways = [] { return true; };
 
@@ -33,9 +33,7 @@ const std::function<bool()> kAlways = [] { return true; };
 World* World::Current() { return world_of_this_thread; }
 
 World::World(const Options& options)
-    : options_(options),
-      random_(options.seed),
-      network_(this, options.faults) {
+    : options_(options), random_(options.seed), network_(this, options.faults) {
   PERCORE_CHECK(world_of_this_thread == nullptr);
   world_of_this_thread = this;
   auto outside = std::make_unique<Runner>();
@@ -79,8 +77,8 @@ void World::Note(std::string_view what) {
 void World::Note(const char* what, std::int64_t a, std::int64_t b) {
   Note(what);
   for (const std::int64_t value : {a, b}) {
-    trace_ = (trace_ ^ static_cast<std::uint64_t>(value)) *
-             0x9e3779b97f4a7c15ull;
+    trace_ =
+        (trace_ ^ static_cast<std::uint64_t>(value)) * 0x9e3779b97f4a7c15ull;
     trace_ ^= trace_ >> 29;
   }
   if (!options_.print) return;

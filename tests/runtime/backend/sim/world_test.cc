@@ -100,9 +100,11 @@ TEST(SimWorldTest, BytesArriveWholeAndInOrderWhateverTheNetworkDoes) {
 }
 
 TEST(SimWorldTest, ManyWritesArePartialAndReadsShort) {
-  World world(
-      {.seed = 1, .faults = {.partial_write = 2, .short_read = 2,
-                             .spurious_again = 3, .buffer = 1000}});
+  World world({.seed = 1,
+               .faults = {.partial_write = 2,
+                          .short_read = 2,
+                          .spurious_again = 3,
+                          .buffer = 1000}});
   Listener listener;
   Peer client(&world, listener.port);
   int fd = listener.Accept(&world);
@@ -201,9 +203,9 @@ TEST(SimWorldTest, ProgramsConnectToEachOther) {
   Listener listener;
   const sockaddr_in address = Loopback(listener.port);
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address),
-                    sizeof(address)),
-            0);
+  ASSERT_EQ(
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+      0);
   const int accepted = listener.Accept(&world);
   sockaddr_in name{};
   socklen_t size = sizeof(name);
