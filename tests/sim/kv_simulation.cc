@@ -77,7 +77,20 @@ class Client {
       expected_.push_back(model_->Apply(request, world_->WallNs() / 1'000'000));
     }
     peer_->Send(wire);
-    // Some clients look away for a while.
+    // Some hang up on the answers, and are back at once.
+    if (requests_->Below(4) == 0) {
+      const std::int64_t when =
+          requests_->Below(2) == 0
+              ? 0
+              : static_cast<std::int64_t>(requests_->Below(1'000'000));
+      world_->After(when, [this, id = peer_->id()] {
+        if (peer_->id() != id || done_ || peer_->ended()) return;
+        peer_->Close(requests_->Below(2) == 0);
+        ++result_->hang_ups;
+        Connect();
+      });
+    }
+    // Some look away for a while.
     if (requests_->Below(4) == 0) {
       peer_->SetReading(false);
       world_->After(static_cast<std::int64_t>(requests_->Below(20'000'000)),

@@ -22,6 +22,7 @@ struct KvResult {
   std::uint64_t steps = 0;
   int answers = 0;  // that were compared
   int resets = 0;   // connections that broke
+  int hang_ups = 0;
   bool drained_early = false;
 };
 

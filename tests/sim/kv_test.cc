@@ -22,6 +22,7 @@ TEST(KvSimulationTest, AnswersAreTheModelsUnderEverySeed) {
   }
   int answers = 0;
   int resets = 0;
+  int hang_ups = 0;
   int drained_early = 0;
   std::uint64_t steps = 0;
   const char* more = std::getenv("PERCORE_SIM_SEEDS");
@@ -32,15 +33,19 @@ TEST(KvSimulationTest, AnswersAreTheModelsUnderEverySeed) {
     ASSERT_EQ(result.failure, "") << "PERCORE_SIM_SEED=" << seed;
     answers += result.answers;
     resets += result.resets;
+    hang_ups += result.hang_ups;
     drained_early += result.drained_early;
     steps += result.steps;
   }
   // The seeds do what they are for.
   EXPECT_GT(answers, 10000);
   EXPECT_GT(resets, 50);
+  EXPECT_GT(hang_ups, 200);
   EXPECT_GT(drained_early, 20);
-  std::printf("%d answers, %d resets, %d early drains, %llu steps\n", answers,
-              resets, drained_early, static_cast<unsigned long long>(steps));
+  std::printf(
+      "%d answers, %d resets, %d hang-ups, %d early drains, %llu steps\n",
+      answers, resets, hang_ups, drained_early,
+      static_cast<unsigned long long>(steps));
 }
 
 TEST(KvSimulationTest, TheSameSeedIsTheSameRun) {

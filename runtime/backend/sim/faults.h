@@ -33,8 +33,8 @@ struct Faults {
   // A segment travels up to this long; half of them take no time. Those of one
   // connection stay in order, those of different ones do not.
   std::int64_t delay_ns = 0;
-  // How often, against a core's 1 to 8, the network gets a turn.
-  std::uint64_t network_weight = 8;
+  // How often, against a core's 1 to 64, the network gets a turn.
+  std::uint64_t network_weight = 16;
 
   static Faults None() { return {}; }
 
@@ -62,7 +62,7 @@ struct Faults {
     }
     constexpr std::int64_t kDelays[] = {0, 10'000, 1'000'000, 300'000'000};
     faults.delay_ns = kDelays[random.Below(4)];
-    faults.network_weight = std::uint64_t{1} << random.Below(6);
+    faults.network_weight = std::uint64_t{1} << random.Below(8);
     return faults;
   }
 };

@@ -18,9 +18,9 @@ constexpr std::uintptr_t kOutsideId = 1;
 // Steps of the World itself: they belong to no loop.
 constexpr std::uintptr_t kWorldId = 2;
 
-// Against a core's 1 to 8.
-constexpr std::uint64_t kPeerWeight = 4;
-constexpr std::uint64_t kEventWeight = 4;
+// Against a core's 1 to 64.
+constexpr std::uint64_t kPeerWeight = 16;
+constexpr std::uint64_t kEventWeight = 16;
 
 // A deadline so far away is none.
 constexpr std::int64_t kFarAway =
@@ -89,8 +89,8 @@ void World::Note(const char* what, std::int64_t a, std::int64_t b) {
 int World::Start(void (*main)(void*), void* arg) {
   auto runner = std::make_unique<Runner>();
   runner->id = kWorldId + runners_.size();
-  // Some cores are slower than others.
-  runner->weight = std::uint64_t{1} << random_.Below(4);
+  // Some cores are much slower than others.
+  runner->weight = std::uint64_t{1} << random_.Below(7);
   runner->main = main;
   runner->arg = arg;
   runner->ready = &kAlways;
