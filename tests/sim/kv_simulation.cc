@@ -41,6 +41,9 @@ class Client {
 
   // After a drain: what has come must be whole answers.
   void CheckEnd() {
+    // One malformed request is two commands to the server, and only the first
+    // of them may have reached it (found by seed 2598).
+    if (peer_->received() == "CLIENT_ERROR bad data chunk\r\n") return;
     if (peer_->ended() && peer_->error() == 0 && !peer_->received().empty()) {
       Fail("half an answer before the end");
     }
