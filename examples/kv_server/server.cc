@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <chrono>
-#include <latch>
 
 namespace percore::kv {
 Server::~Server() {
@@ -66,14 +65,12 @@ absl::Status Server::Bind(const ServerOptions& options) {
 }
 
 void Server::OnEveryCore(const std::function<void(int)>& fn) {
-  std::latch done(runtime_.cores());
-  for (int core = 0; core < runtime_.cores(); ++core) {
-    runtime_.Post(core, [core, &fn, &done] {
-      fn(core);
-      done.count_down();
-    });
-  }
-  done.wait();
+  runtime_.core()->OnEveryCore(
+      [&fn](int core, const std::function<void()>& done) {
+        fn(core);
+        done();
+      },
+      INT64_MAX / 4);
 }
 
 void Server::Quiesce(int core, std::function<void()> done) {

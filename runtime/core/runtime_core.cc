@@ -21,12 +21,7 @@
 namespace percore {
 namespace {
 
-// The core that the calling thread is, if it is one of a runtime's.
-struct ThisCore {
-  const RuntimeCore* runtime = nullptr;
-  int index = -1;
-};
-thread_local ThisCore this_core;
+constexpr std::int64_t kNoDeadline = INT64_MAX / 4;
 
 void NameThread(const std::string& name) {
   // The system cuts at 15 characters and a NUL.
@@ -92,8 +87,16 @@ int RuntimeCore::Init() {
   if (options_.cores < 0) return EINVAL;
   const int n = options_.cores != 0 ? options_.cores : topology.UsableCores();
   if (topology.HasQuota()) options_.pin = false;
+  if (options_.executor != nullptr) {
+    options_.clock = options_.executor->clock();
+    options_.pin = false;
+    options_.stall_ns = 0;
+    if (options_.shuffle_seed == 0) {
+      options_.shuffle_seed = options_.executor->NextShuffleSeed();
+    }
+  }
   BaseConfig config;
-  config.owned = true;
+  SetUp(&config);
   config.mailbox_bound = options_.mailbox_bound;
   config.clock = options_.clock;
   if (!options_.method.empty() && !config.SetMethod(options_.method.c_str())) {
@@ -107,6 +110,7 @@ int RuntimeCore::Init() {
       cores_.pop_back();
       return ENOMEM;
     }
+    core->runtime = this;
     core->index = i;
     core->cpu =
         topology.cpus[static_cast<std::size_t>(i) % topology.cpus.size()];
@@ -116,11 +120,21 @@ int RuntimeCore::Init() {
     errno = 0;
     core->base = EventBase::Create(&config);
     if (core->base == nullptr) return errno != 0 ? errno : ENOMEM;
+    if (options_.executor != nullptr) {
+      core->base->SetExecutor(options_.executor->current());
+    }
     core->base->SetTiming(options_.timing || options_.stall_ns != 0);
     core->mailbox = MailboxRef(core->base->mailbox());
     if (options_.stall_ns != 0) core->base->progress()->watch = &watch_;
   }
   return 0;
+}
+
+void RuntimeCore::SetUp(BaseConfig* config) const {
+  config->owned = true;
+  if (options_.executor == nullptr) return;
+  config->clock = options_.executor->clock();
+  config->backend = options_.executor->backend();
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -131,11 +145,36 @@ RuntimeCore::~RuntimeCore() {
 }
 
 int RuntimeCore::CurrentCore() const {
-  return this_core.runtime == this ? this_core.index : -1;
+  return executor_locals.runtime == this ? executor_locals.core : -1;
 }
 
 RuntimeCore* RuntimeCore::Current() {
-  return const_cast<RuntimeCore*>(this_core.runtime);
+  return static_cast<RuntimeCore*>(const_cast<void*>(executor_locals.runtime));
+}
+
+bool RuntimeCore::Await(Mutex* mutex, CondVar* changed, std::int64_t wait_ns,
+                        const std::function<bool()>& done) {
+  if (options_.executor == nullptr) {
+    const std::int64_t deadline = CondVar::DeadlineIn(wait_ns);
+    while (!done()) {
+      if (!changed->WaitUntil(mutex, deadline)) return done();
+    }
+    return true;
+  }
+  mutex->Unlock();
+  const bool answer = options_.executor->RunUntil(wait_ns, [&] {
+    MutexLock asking(mutex);
+    return done();
+  });
+  mutex->Lock();
+  return answer;
+}
+
+// For deadlines.
+std::int64_t RuntimeCore::NowNs() const {
+  return options_.executor == nullptr
+             ? RealMonotonicNs()
+             : options_.executor->clock()->MonotonicNs();
 }
 
 void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
@@ -143,17 +182,35 @@ void RuntimeCore::KeepUntilEnd(std::shared_ptr<void> object) {
   kept_.push_back(std::move(object));
 }
 
-void RuntimeCore::ThreadMain(Core* core) {
-  this_core = {this, core->index};
-  NameThread(options_.name + "/" + std::to_string(core->index));
-  if (options_.pin) PinThread(core->cpu);
+void RuntimeCore::CoreMain(Core* core) {
+  executor_locals.runtime = this;
+  executor_locals.core = core->index;
   {
     MutexLock lock(&mutex_);
     ++started_;
   }
   changed_.SignalAll();
   core->base->Loop(EVLOOP_NO_EXIT_ON_EMPTY);
-  this_core = {};
+  executor_locals.runtime = nullptr;
+  executor_locals.core = -1;
+  MutexLock lock(&mutex_);
+  --started_;
+}
+
+int RuntimeCore::StartCore(Core* core) {
+  if (options_.executor != nullptr) {
+    return options_.executor->Start(
+        [](void* arg) {
+          auto* self = static_cast<Core*>(arg);
+          self->runtime->CoreMain(self);
+        },
+        core);
+  }
+  return StartThread(&core->thread, [this, core] {
+    NameThread(options_.name + "/" + std::to_string(core->index));
+    if (options_.pin) PinThread(core->cpu);
+    CoreMain(core);
+  });
 }
 
 // std::thread reports failure only by throwing.
@@ -179,13 +236,14 @@ int RuntimeCore::Start() {
   }
   for (auto& core : cores_) core->scope.Open();
   for (auto& core : cores_) {
-    const int error =
-        StartThread(&core->thread, &RuntimeCore::ThreadMain, this, core.get());
+    const int error = StartCore(core.get());
     if (error != 0) return Unstart(error);
   }
   {
     MutexLock lock(&mutex_);
-    while (started_ != cores()) changed_.Wait(&mutex_);
+    Await(&mutex_, &changed_, kNoDeadline,
+          [this]()
+              ABSL_NO_THREAD_SAFETY_ANALYSIS { return started_ == cores(); });
     watcher_stop_ = false;
   }
   if (options_.stall_ns != 0) {
@@ -200,7 +258,9 @@ int RuntimeCore::Start() {
 // Some threads may run: ends them. Returns the error.
 int RuntimeCore::Unstart(int error) {
   for (auto& core : cores_) {
-    if (core->thread.joinable()) core->base->RequestStop();
+    if (options_.executor != nullptr || core->thread.joinable()) {
+      core->base->RequestStop();
+    }
   }
   JoinAll();
   running_.store(false, std::memory_order_release);
@@ -208,6 +268,12 @@ int RuntimeCore::Unstart(int error) {
 }
 
 void RuntimeCore::JoinAll() {
+  if (options_.executor != nullptr) {
+    MutexLock lock(&mutex_);
+    Await(&mutex_, &changed_, kNoDeadline,
+          [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return started_ == 0; });
+    return;
+  }
   for (auto& core : cores_) {
     if (core->thread.joinable()) core->thread.join();
   }
@@ -262,15 +328,6 @@ struct Countdown {
     MutexLock lock(&mutex);
     if (--left == 0) changed.SignalAll();
   }
-  // False if some are not done after `wait_ns`.
-  bool Await(std::int64_t wait_ns) {
-    const std::int64_t deadline = CondVar::DeadlineIn(wait_ns);
-    MutexLock lock(&mutex);
-    while (left != 0) {
-      if (!changed.WaitUntil(&mutex, deadline)) break;
-    }
-    return left == 0;
-  }
 };
 
 struct EveryCoreNode : ControlNode {
@@ -299,7 +356,10 @@ bool RuntimeCore::OnEveryCore(
     node->run = &EveryCoreNode::Run;
     if (!core->mailbox->SendControl(node)) node->run(node, true);
   }
-  return countdown->Await(deadline_ns);
+  MutexLock lock(&countdown->mutex);
+  return Await(
+      &countdown->mutex, &countdown->changed, deadline_ns,
+      [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return countdown->left == 0; });
 }
 
 void RuntimeCore::EndTasks() {
@@ -312,7 +372,7 @@ void RuntimeCore::EndTasks() {
         scope(core)->Close();
         done();
       },
-      INT64_MAX / 4);
+      kNoDeadline);
 }
 
 void RuntimeCore::DestroyServices(std::span<Service* const> services) {
@@ -331,7 +391,7 @@ void RuntimeCore::DestroyServices(std::span<Service* const> services) {
         destroy(core);
         done();
       },
-      INT64_MAX / 4);
+      kNoDeadline);
 }
 
 bool RuntimeCore::Drain(std::int64_t deadline_ns) {
@@ -359,17 +419,15 @@ bool RuntimeCore::Drain(std::int64_t deadline_ns) {
     services = services_;
     services_.clear();
   }
-  const auto until =
-      std::chrono::steady_clock::now() + std::chrono::nanoseconds(deadline_ns);
+  const std::int64_t until = NowNs() + deadline_ns;
   bool quiet = true;
   for (Service* service : services) {
-    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
-        until - std::chrono::steady_clock::now());
+    const std::int64_t left = until - NowNs();
     quiet &= OnEveryCore(
         [service](int core, std::function<void()> done) {
           service->Quiesce(core, std::move(done));
         },
-        std::max<std::int64_t>(left.count(), 0));
+        std::max<std::int64_t>(left, 0));
   }
   // Coroutines first: they may use what the services are.
   EndTasks();
@@ -393,12 +451,15 @@ int RuntimeCore::Run() {
     if (error != 0) return error;
   }
   BaseConfig config;
-  config.owned = true;
+  SetUp(&config);
   EventBase* control = EventBase::Create(&config);
   if (control == nullptr) {
     const int error = errno;
     Drain(options_.drain_deadline_ns);
     return error;
+  }
+  if (options_.executor != nullptr) {
+    control->SetExecutor(options_.executor->current());
   }
   const auto stop = [](evutil_socket_t, short, void* arg) {
     static_cast<EventBase*>(arg)->LoopBreak();

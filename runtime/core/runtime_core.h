@@ -25,6 +25,7 @@
 #include "percore/runtime/loop/event_base.h"
 #include "percore/runtime/mailbox/message.h"
 #include "percore/runtime/sync/mutex.h"
+#include "percore/runtime/system/executor.h"
 #include "percore/runtime/system/mem_allocator.h"
 
 namespace percore {
@@ -58,6 +59,11 @@ struct RuntimeOptions {
   // Tests: the order of what is unordered, and time. See BaseConfig.
   std::uint64_t shuffle_seed = 0;
   Clock* clock = nullptr;
+  // Tests: who runs the cores instead of threads (sim::World); null: threads.
+  // Brings its own clock, backend and seeds; nothing is pinned, named or
+  // watched for stalls. Everything of the runtime then belongs to the
+  // executor's thread. Borrowed, and outlives the runtime.
+  Executor* executor = nullptr;
 };
 
 // Something with a part on each core that must end in two phases. The calls
@@ -124,6 +130,13 @@ class RuntimeCore {
   bool OnEveryCore(const std::function<void(int, std::function<void()>)>& fn,
                    std::int64_t deadline_ns);
 
+  // Blocks the caller, who holds `mutex` and is no core, until `done` is true:
+  // asked with the mutex held, now and whenever `changed` was told. At most
+  // `wait_ns`; the last answer. Under an executor others run meanwhile.
+  bool Await(Mutex* mutex, CondVar* changed, std::int64_t wait_ns,
+             const std::function<bool()>& done)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
   // Keeps `object` until the runtime is destroyed and its mailboxes are
   // empty: for what late mail may still point to. Any thread.
   void KeepUntilEnd(std::shared_ptr<void> object);
@@ -152,6 +165,7 @@ class RuntimeCore {
   struct Core {
     int index = 0;
     int cpu = -1;
+    RuntimeCore* runtime = nullptr;
     EventBase* base = nullptr;
     MailboxRef mailbox;
     CoreScope scope;
@@ -166,9 +180,12 @@ class RuntimeCore {
   int Init();
   template <typename... Args>
   static int StartThread(std::thread* thread, Args&&... args);
-  void ThreadMain(Core* core);
+  void SetUp(BaseConfig* config) const;
+  void CoreMain(Core* core);
+  int StartCore(Core* core);
   void JoinAll();
   int Unstart(int error);
+  std::int64_t NowNs() const;
   void EndTasks();
   void DestroyServices(std::span<Service* const> services);
   void WatchForStalls();

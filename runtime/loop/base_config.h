@@ -9,6 +9,7 @@
 namespace percore {
 
 class Clock;
+struct BackendKind;
 
 struct BaseConfig {
   BaseConfig() = default;
@@ -21,7 +22,7 @@ struct BaseConfig {
   bool Avoids(const char* method) const;
 
   // Asks for one method by name, also one that is never chosen implicitly
-  // (io_uring, sim). Null: none. False when there is no memory.
+  // (io_uring). Null: none. False when there is no memory.
   bool SetMethod(const char* method);
 
   PodVector<char*> avoided;
@@ -36,6 +37,8 @@ struct BaseConfig {
   // Injected time and randomness, for tests; null: the real ones. Borrowed,
   // and must outlive the base.
   Clock* clock = nullptr;
+  // A method that has no name to ask for (sim); null: chosen as above.
+  const BackendKind* backend = nullptr;
   std::uint64_t shuffle_seed = 0;  // 0: do not shuffle what is unordered
 
   // A base that nobody else may lock, whatever is installed (Runtime).

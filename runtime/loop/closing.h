@@ -32,7 +32,7 @@ class RunningLoops {
 
  private:
   EventBase* base_;
-  RunningLoops* outer_;
+  const RunningLoops* outer_;
 };
 
 }  // namespace percore

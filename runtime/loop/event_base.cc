@@ -136,6 +136,7 @@ bool EventBase::Init(const BaseConfig& config) {
     return false;
   }
   mailbox_->SetBound(config.mailbox_bound);
+  mailbox_->SetShuffle(shuffle_);
   // So that a wait never fails for want of memory.
   if (!ready_.Reserve(32)) return false;
   if (ResizeQueues(1) != 0) return false;
@@ -149,6 +150,10 @@ bool EventBase::Init(const BaseConfig& config) {
 }
 
 Backend* EventBase::ChooseBackend(const BaseConfig& config) {
+  if (config.backend != nullptr) {
+    kind_ = config.backend;
+    return kind_->create(backend_options_);
+  }
   const Environment environment;
   const bool heeded = !(flags_ & EVENT_BASE_FLAG_IGNORE_ENV);
   const char* asked = config.method;

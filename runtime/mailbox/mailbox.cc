@@ -86,6 +86,7 @@ MessageLane* Mailbox::messages() {
   if (lane != nullptr) return lane;
   MessageLane* fresh = MemNew<MessageLane>();
   if (fresh == nullptr) return nullptr;
+  fresh->SetShuffle(shuffle_);
   if (messages_.compare_exchange_strong(lane, fresh,
                                         std::memory_order_acq_rel)) {
     return fresh;

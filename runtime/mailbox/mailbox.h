@@ -159,6 +159,9 @@ class Mailbox {
 
   // At most `n` messages may wait; 0: no bound. Before anyone sends.
   void SetBound(std::uint64_t n) { bound_ = n; }
+  // Tests: messages of different senders are taken in an order made from
+  // `seed`; 0: as it comes. Before anyone sends.
+  void SetShuffle(std::uint64_t seed) { shuffle_ = seed; }
 
   void SetTimed(bool on) { timed_.store(on, std::memory_order_relaxed); }
 
@@ -224,6 +227,7 @@ class Mailbox {
   alignas(64) Backend* doorbell_ = nullptr;
   std::uint64_t bound_ = 0;
   std::atomic<bool> timed_{false};
+  std::uint64_t shuffle_ = 0;
   std::atomic<std::uint32_t> references_{1};
   std::atomic<std::int64_t> waiting_{0};  // bounded mailboxes only
   std::atomic<std::uint64_t> overflowed_{0};

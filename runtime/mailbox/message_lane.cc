@@ -54,6 +54,42 @@ void MessageLane::Return(Lease* lease) {
   lease->taken_.store(false, std::memory_order_release);
 }
 
+// Between senders there is no order to rely on: any of them may come first, and
+// any number of its messages.
+std::size_t MessageLane::DequeueShuffled(Message* messages, std::size_t n) {
+  const auto below = [this](std::size_t bound) {
+    shuffle_ = shuffle_ * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<std::size_t>(shuffle_ >> 33) % bound;
+  };
+  std::size_t senders = 0;
+  const auto each = [this](auto&& fn) {
+    for (auto& slot : chunks_) {
+      Chunk* chunk = slot.load(std::memory_order_acquire);
+      if (chunk == nullptr) break;
+      for (Lease& lease : chunk->leases) {
+        if (lease.constructed_.load(std::memory_order_acquire)) fn(lease);
+      }
+    }
+  };
+  each([&senders](Lease&) { ++senders; });
+  if (senders == 0 || n == 0) return 0;
+  const std::size_t first = below(senders);
+  n = 1 + below(n);
+  std::size_t taken = 0;
+  for (int round = 0; round < 2 && taken == 0; ++round) {
+    std::size_t at = 0;
+    each([&](Lease& lease) {
+      const bool behind = at++ >= first;
+      if (taken == 0 && behind == (round == 0)) {
+        taken =
+            queue_.try_dequeue_bulk_from_producer(lease.token(), messages, n);
+      }
+    });
+  }
+  tsan::BlocksEmptied(&queue_);
+  return taken;
+}
+
 bool MessageLane::Enqueue(Lease* lease, Message* messages, std::size_t n) {
   tsan::BlocksReused(&queue_);
   if (n == 1) return queue_.enqueue(lease->token(), std::move(*messages));

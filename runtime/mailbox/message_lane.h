@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include "percore/runtime/mailbox/message.h"
@@ -83,8 +84,13 @@ class MessageLane {
   // The lease's thread.
   bool Enqueue(Lease* lease, Message* messages, std::size_t n);
 
+  // Tests: senders are taken in an order made from `seed`. Before any send.
+  void SetShuffle(std::uint64_t seed) { shuffle_ = seed; }
+
   // Moves up to `n` messages out. Consumer.
   std::size_t Dequeue(Message* messages, std::size_t n) {
+    if (shuffle_ != 0) [[unlikely]]
+      return DequeueShuffled(messages, n);
     const std::size_t taken = queue_.try_dequeue_bulk(messages, n);
     tsan::BlocksEmptied(&queue_);
     return taken;
@@ -100,7 +106,10 @@ class MessageLane {
     Lease leases[kChunk];
   };
 
+  std::size_t DequeueShuffled(Message* messages, std::size_t n);
+
   Queue queue_;
+  std::uint64_t shuffle_ = 0;
   std::atomic<Chunk*> chunks_[kChunks] = {};
 };
 

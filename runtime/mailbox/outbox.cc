@@ -1,19 +1,17 @@
 #include "percore/runtime/mailbox/outbox.h"
 
 #include "percore/runtime/system/cycles.h"
+#include "percore/runtime/system/executor.h"
 
 namespace percore {
-namespace {
 
-thread_local Outboxes* current = nullptr;
-
-}  // namespace
-
-Outboxes* Outboxes::Current() { return current; }
+Outboxes* Outboxes::Current() {
+  return static_cast<Outboxes*>(executor_locals.outboxes);
+}
 
 Outboxes* Outboxes::SetCurrent(Outboxes* outboxes) {
-  Outboxes* previous = current;
-  current = outboxes;
+  Outboxes* previous = Current();
+  executor_locals.outboxes = outboxes;
   return previous;
 }
 

@@ -7,7 +7,7 @@
 // longer than 100 us. Order to one target is kept.
 //
 // Owner thread of the sending loop. Which loop that is, is told by Current(),
-// which the loop sets while it runs (and `sim` for each step of a core).
+// which the loop sets while it runs; it follows the executor (executor.h).
 #ifndef PERCORE_RUNTIME_MAILBOX_OUTBOX_H_
 #define PERCORE_RUNTIME_MAILBOX_OUTBOX_H_
 
