@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "percore/runtime/loop/closing.h"
+#include "percore/runtime/loop/event_base_inline.h"
 #include "percore/runtime/loop/signal_registry.h"
 #include "percore/runtime/observe/debug_table.h"
 #include "percore/runtime/observe/log.h"
@@ -124,6 +125,7 @@ bool EventBase::Init(const BaseConfig& config) {
   if (lock_.exists()) {
     State().lockable_objects_exist.store(true, std::memory_order_relaxed);
   }
+  plain_ = !lock_.exists() && !DebugModeOn();
   backend_options_.precise_timer =
       (flags_ & EVENT_BASE_FLAG_PRECISE_TIMER) != 0;
   backend_options_.changelist_flag =

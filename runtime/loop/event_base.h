@@ -192,7 +192,7 @@ class EventBase {
   // --- Time (event_base_time.cc). Owner. ----------------------------------
 
   // Cached for the turn while callbacks run.
-  std::int64_t NowNs();
+  std::int64_t NowNs() const { return time_cached_ ? now_ns_ : ReadClock(); }
   // The clock itself.
   std::int64_t ReadClock() const {
     return clock_ == nullptr ? RealMonotonicNs() : clock_->MonotonicNs();
@@ -256,6 +256,12 @@ class EventBase {
     EventBase* base_;
   };
 
+  // Whether a call may do its work without an Entrance.
+  bool Plain() const {
+    return plain_ && fork_generation_ == ForkGeneration() &&
+           !mailbox_->gate().HasMail();
+  }
+
   EventBase() = default;
   ~EventBase() = default;
 
@@ -278,15 +284,18 @@ class EventBase {
   int ResizeQueues(int n);
   void Disown(event* ev);
 
-  int AddLocked(event* ev, const timeval* timeout, bool absolute);
-  int AddDeadline(event* ev, std::int64_t deadline_ns);
+  int AddInline(event* ev, const timeval* timeout, bool plain);
+  void AddDeadline(event* ev, std::int64_t deadline_ns);
+  void DelInline(event* ev, bool plain);
   void DelLocked(event* ev);
+  void ActivateInline(event* ev, int result, short ncalls, bool plain);
   void AwaitCallbackEnd(event* ev);
   void ActivateLocked(event* ev, int result, short ncalls);
   int InsertWatch(event* ev);
   void RemoveWatch(event* ev);
   int FinalizeLocked(event* ev, event_finalize_callback_fn callback, bool free);
   std::int64_t IntervalOf(const timeval& timeout) const;
+  std::int64_t UnusualIntervalOf(const timeval& timeout) const;
 
   void QueueActive(event_callback* cb);
   void UnqueueActive(event_callback* cb);
@@ -395,6 +404,7 @@ class EventBase {
   bool stop_ = false;
   bool mail_taken_ = false;
   bool timing_ = false;
+  bool plain_ = false;  // no lock, and made without debug mode
   std::uint64_t changes_before_wait_ = 0;  // of fds_
   std::uint32_t fork_generation_ = 0;
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "percore/runtime/loop/event_base.h"
+#include "percore/runtime/loop/event_base_inline.h"
 #include "percore/runtime/observe/debug_table.h"
 #include "percore/runtime/observe/log.h"
 #include "percore/runtime/system/cycles.h"
@@ -330,11 +330,8 @@ int EventBase::SubmitOnce(OnceEvent* once) {
     return 0;
   }
   const bool timed = once->deadline_ns >= 0;
-  if (timed && !timers_.Reserve()) {
-    once->Unlink();
-    return -1;
-  }
-  if (once->ev.ev_events != 0 && AddLocked(&once->ev, nullptr, false) != 0) {
+  if (once->ev.ev_events != 0 &&
+      AddInline(&once->ev, nullptr, /*plain=*/false) != 0) {
     once->Unlink();
     return -1;
   }
