@@ -6,7 +6,9 @@
 namespace percore {
 namespace {
 
-thread_local RunningLoops* innermost = nullptr;
+// Read at every entry into a loop: without a call of __tls_get_addr.
+[[gnu::tls_model("initial-exec")]] thread_local RunningLoops* innermost =
+    nullptr;
 
 void BeforeClose(int fd) {
   for (const RunningLoops* loop = innermost; loop != nullptr;

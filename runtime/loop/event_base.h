@@ -307,6 +307,7 @@ class EventBase {
   bool HaveEvents() const { return added_ > 0; }
 
   int RunTurns(int flags);
+  bool NothingCame();
   std::int64_t WaitTimeout(int flags);
   void WatchPrepare(std::int64_t timeout_ns);
   void WatchCheck();
@@ -355,6 +356,7 @@ class EventBase {
       Reinit();
   }
 
+  int OnceNow(event_callback_fn callback, void* arg);
   int SubmitOnce(OnceEvent* once);
   static void RunOnceNode(ControlNode* node, bool closed);
   static void RunOnceEvent(evutil_socket_t fd, short what, void* arg);

@@ -51,6 +51,12 @@ inline void EventBase::UnqueueLater(event_callback* cb) {
   later_.Remove(cb);
 }
 
+inline bool EventBase::BreakRequested() {
+  if (mailbox_->HasControlBits()) [[unlikely]]
+    ApplyControl(mailbox_->TakeControlBits());
+  return break_ || stop_;
+}
+
 inline void EventBase::AddDeadline(event* ev, std::int64_t deadline_ns) {
   short& flags = ev->ev_evcallback.evcb_flags;
   // A call that is queued only for the old timeout is off: semantics 3.1.

@@ -14,6 +14,9 @@ constexpr std::int64_t kFlushAfterNs = 100000;
 
 constexpr int kDeferredPerTurn = 32;
 
+// More than the coarse clock lags behind: its ticks are 10 ms at most.
+constexpr std::int64_t kCoarseLagNs = 50000000;
+
 event* EventOf(event_callback* cb) { return reinterpret_cast<event*>(cb); }
 
 }  // namespace
@@ -210,12 +213,14 @@ int EventBase::RunTurns(int flags) {
       LogWarn("%s: waiting for events failed", backend_->name());
       return -1;
     }
-    now_ns_ = ReadClock();
-    time_cached_ = (flags_ & EVENT_BASE_FLAG_NO_CACHE_TIME) == 0;
-    if (check_watchers_ != nullptr) WatchCheck();
-    DrainMail(&ran);
-    TakeReady();
-    ExpireTimers();
+    if (!NothingCame()) {
+      now_ns_ = ReadClock();
+      time_cached_ = (flags_ & EVENT_BASE_FLAG_NO_CACHE_TIME) == 0;
+      if (check_watchers_ != nullptr) WatchCheck();
+      DrainMail(&ran);
+      TakeReady();
+      ExpireTimers();
+    }
     if (active_ != 0) {
       ran += ProcessActive();
       if ((flags & EVLOOP_ONCE) && active_ == 0 && ran != 0) return 0;
@@ -227,6 +232,18 @@ int EventBase::RunTurns(int flags) {
     if (!pass_end_.empty()) RunPassEnd();
     outboxes_.Flush();
   }
+}
+
+// Then there is nobody to tell what time it is. For a timer that is not soon
+// the kernel's coarse clock will do, which is a tick or so behind and cheap.
+bool EventBase::NothingCame() {
+  if (!ready_.empty() || active_ != 0 || check_watchers_ != nullptr ||
+      mail_taken_ || mailbox_->gate().HasMail()) {
+    return false;
+  }
+  const std::int64_t earliest = timers_.Earliest();
+  return earliest == TimerQueue::kNever ||
+         (clock_ == nullptr && earliest > CoarseMonotonicNs() + kCoarseLagNs);
 }
 
 std::int64_t EventBase::WaitTimeout(int flags) {
@@ -373,7 +390,7 @@ int EventBase::ProcessActive() {
     const bool is_internal = (cb->evcb_flags & EVLIST_INTERNAL) != 0;
     if (!is_internal) ++count;
     RunCallback(cb);
-    if (break_ || stop_ || BreakRequested()) return -1;
+    if (BreakRequested()) return -1;
     if (count >= limit) return count;
     if (count != 0 && until_ns != INT64_MAX && ReadClock() >= until_ns) {
       return count;
@@ -491,7 +508,7 @@ void EventBase::RunSignalEvent(event* ev) {
     --remaining_calls_;
     BaseLockDropped unlocked(&lock_);
     run(fd, result, arg);
-    if (break_ || stop_ || BreakRequested()) break;  // semantics 1.11
+    if (BreakRequested()) break;  // semantics 1.11
   }
 }
 

@@ -5,7 +5,8 @@
 namespace percore {
 namespace {
 
-thread_local Outboxes* current = nullptr;
+// Read at every entry into a loop: without a call of __tls_get_addr.
+[[gnu::tls_model("initial-exec")]] thread_local Outboxes* current = nullptr;
 
 }  // namespace
 
