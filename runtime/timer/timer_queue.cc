@@ -63,21 +63,6 @@ void TimerQueue::FindWake() {
   wake_ns_ = std::max(wake_ns_, wake);
 }
 
-event* TimerQueue::PopFound(std::int64_t now_ns) {
-  while (due_ != nullptr || FindDue(now_ns)) {
-    event* ev = due_;
-    Unlink(ev);
-    if (Deadline(ev) > now_ns) {
-      Place(ev);  // pushed later since it was found
-      continue;
-    }
-    Link(ev) = nullptr;
-    --live_;
-    return ev;
-  }
-  return nullptr;
-}
-
 // Moves some that are due into due_: those of one slot, which are still in the
 // processor's cache when they are taken. False: none is left, and `now_ns` is
 // the current time.
@@ -103,12 +88,45 @@ bool TimerQueue::FindDue(std::int64_t now_ns) {
   return false;
 }
 
-// Makes due_ of those in a slot's list that are due by `until_ns`. A long list
-// of a higher level goes to the levels below instead, which sort better.
+// Makes due_ of those in a slot's list that are due by `until_ns`. The latest
+// is the first of a list, so turning it around sorts it if deadlines grew.
 void TimerQueue::TakeDue(event* list, std::size_t level,
                          std::int64_t until_ns) {
+  event* due = nullptr;
+  while (event* ev = list) {
+    const bool is_due = Deadline(ev) <= until_ns;
+    if (is_due && due != nullptr && Before(due, ev)) break;
+    list = Next(ev);
+    if (!is_due) {
+      Place(ev);
+      continue;
+    }
+    Next(ev) = due;
+    due = ev;
+  }
+  if (list != nullptr) {
+    while (event* ev = due) {
+      due = Next(ev);
+      Next(ev) = list;
+      list = ev;
+    }
+    due = SortDue(list, level, until_ns);
+  }
+  event** link = &due_;
+  for (event* ev = due; ev != nullptr; ev = Next(ev)) {
+    Link(ev) = link;
+    link = &Next(ev);
+  }
+  due_ = due;
+}
+
+// A list of those in `list` that are due by `until_ns`, in order. If it is long
+// and of a higher level, all go to the levels below instead.
+event* TimerQueue::SortDue(event* list, std::size_t level,
+                           std::int64_t until_ns) {
   Due found[kSorted];
-  event* bins[48] = {};  // bin i: nothing, or 2^i runs merged into one list
+  event* bins[48];  // bin i: nothing, or 2^i runs merged into one list
+  std::size_t bins_used = 0;
   do {
     std::size_t n = 0;
     while (event* ev = list) {
@@ -123,11 +141,9 @@ void TimerQueue::TakeDue(event* list, std::size_t level,
     if (level != 0 && list != nullptr) {
       for (std::size_t i = 0; i < n; ++i) Place(found[i].ev);
       PlaceAll(list);
-      return;
+      return nullptr;
     }
-    // The latest is the first of a list, so this mostly sorts.
-    std::reverse(found, found + n);
-    if (!std::is_sorted(found, found + n)) std::sort(found, found + n);
+    std::sort(found, found + n);
     event* run = nullptr;
     event** end = &run;
     for (std::size_t i = 0; i < n; ++i) {
@@ -135,21 +151,17 @@ void TimerQueue::TakeDue(event* list, std::size_t level,
       end = &Next(found[i].ev);
     }
     *end = nullptr;
-    event** bin = bins;
-    for (; *bin != nullptr; ++bin) {
-      run = Merge(*bin, run);
-      *bin = nullptr;
+    std::size_t bin = 0;
+    for (; bin < bins_used && bins[bin] != nullptr; ++bin) {
+      run = Merge(bins[bin], run);
+      bins[bin] = nullptr;
     }
-    *bin = run;
+    bins[bin] = run;
+    if (bin == bins_used) ++bins_used;
   } while (list != nullptr);
   event* due = nullptr;
-  for (event* bin : bins) due = Merge(bin, due);
-  event** link = &due_;
-  for (event* ev = due; ev != nullptr; ev = Next(ev)) {
-    Link(ev) = link;
-    link = &Next(ev);
-  }
-  due_ = due;
+  for (std::size_t i = 0; i < bins_used; ++i) due = Merge(bins[i], due);
+  return due;
 }
 
 void TimerQueue::PlaceAll(event* list) {

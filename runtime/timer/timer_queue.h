@@ -1,8 +1,8 @@
 // The pending timeouts of one loop, earliest first.
 //
 // A hierarchical wheel of lists that run through the events themselves, so
-// nothing is ever allocated and adding cannot fail. A tick is about a
-// microsecond. Level 0 has a slot for each of the 64 ticks around now, level
+// nothing is ever allocated and adding cannot fail. A tick is about four
+// microseconds. Level 0 has a slot for each of the 64 ticks around now, level
 // 1 one for each of the next 64 groups of 64 ticks, and so on up to the end of
 // time: an event stands at the level of the highest digit (of six bits) in
 // which its tick differs from the current one. So all of a level comes before
@@ -83,11 +83,24 @@ class TimerQueue {
   // Takes the earliest event if its deadline is at most `now_ns`; null if
   // there is none. To be called until it says so. `now_ns` never falls.
   event* PopDue(std::int64_t now_ns) {
-    if (due_ == nullptr && now_ns < look_ns_) {
-      if (TickOf(now_ns) > tick_) tick_ = TickOf(now_ns);
-      return nullptr;
+    for (;;) {
+      if (due_ == nullptr) {
+        if (now_ns < look_ns_) {
+          if (TickOf(now_ns) > tick_) tick_ = TickOf(now_ns);
+          return nullptr;
+        }
+        if (!FindDue(now_ns)) return nullptr;
+      }
+      event* ev = due_;
+      Unlink(ev);
+      if (Deadline(ev) > now_ns) [[unlikely]] {
+        Place(ev);  // pushed later since it was found
+        continue;
+      }
+      Link(ev) = nullptr;
+      --live_;
+      return ev;
     }
-    return PopFound(now_ns);
   }
 
   std::size_t size() const { return live_; }
@@ -105,10 +118,11 @@ class TimerQueue {
   }
 
  private:
-  static constexpr int kTickBits = 10;  // nanoseconds in a tick
+  static constexpr int kTickBits = 12;  // of nanoseconds in a tick
   static constexpr unsigned kDigitBits = 6;
   static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
-  static constexpr std::size_t kLevels = 9;  // 54 bits of ticks: all there are
+  static constexpr std::size_t kLevels =
+      9;  // 54 bits of ticks: more than there are
   using Tick = std::int64_t;
 
   struct SlotInUse {
@@ -186,9 +200,9 @@ class TimerQueue {
 
   bool FindFirst(SlotInUse* first);
   void FindWake();
-  event* PopFound(std::int64_t now_ns);
   bool FindDue(std::int64_t now_ns);
   void TakeDue(event* list, std::size_t level, std::int64_t until_ns);
+  event* SortDue(event* list, std::size_t level, std::int64_t until_ns);
   void PlaceAll(event* list);
   static event* Merge(event* a, event* b);
 
