@@ -92,9 +92,8 @@ struct event {
     TAILQ_ENTRY(event) ev_next_with_common_timeout;
     int min_heap_idx;
     struct {
-      int slot_;         /* in the timer queue; negative: not queued */
-      ev_uint32_t seq_;  /* order among equal deadlines */
-      ev_int64_t armed_; /* the deadline that the queue knows, nanoseconds */
+      ev_int64_t deadline_; /* on the monotonic clock, nanoseconds */
+      ev_uint64_t order_;   /* among equal deadlines */
     } ev_percore_;
   } ev_timeout_pos;
   evutil_socket_t ev_fd;
@@ -123,7 +122,7 @@ struct event {
 
   short ev_events;
   short ev_res; /* result flags handed to the callback */
-  /* tv_sec holds the deadline on the monotonic clock, in nanoseconds. */
+  /* Holds the links of the timer queue's list. */
   struct timeval ev_timeout;
 };
 

@@ -192,7 +192,7 @@ class EventBase {
   // --- Time (event_base_time.cc). Owner. ----------------------------------
 
   // Cached for the turn while callbacks run.
-  std::int64_t NowNs();
+  std::int64_t NowNs() const { return time_cached_ ? now_ns_ : ReadClock(); }
   // The clock itself.
   std::int64_t ReadClock() const {
     return clock_ == nullptr ? RealMonotonicNs() : clock_->MonotonicNs();
@@ -259,6 +259,12 @@ class EventBase {
     EventBase* base_;
   };
 
+  // Whether a call may do its work without an Entrance.
+  bool Plain() const {
+    return plain_ && fork_generation_ == ForkGeneration() &&
+           !mailbox_->gate().HasMail();
+  }
+
   EventBase() = default;
   ~EventBase() = default;
 
@@ -281,15 +287,18 @@ class EventBase {
   int ResizeQueues(int n);
   void Disown(event* ev);
 
-  int AddLocked(event* ev, const timeval* timeout, bool absolute);
-  int AddDeadline(event* ev, std::int64_t deadline_ns);
+  int AddInline(event* ev, const timeval* timeout, bool plain);
+  void AddDeadline(event* ev, std::int64_t deadline_ns);
+  void DelInline(event* ev, bool plain);
   void DelLocked(event* ev);
+  void ActivateInline(event* ev, int result, short ncalls, bool plain);
   void AwaitCallbackEnd(event* ev);
   void ActivateLocked(event* ev, int result, short ncalls);
   int InsertWatch(event* ev);
   void RemoveWatch(event* ev);
   int FinalizeLocked(event* ev, event_finalize_callback_fn callback, bool free);
   std::int64_t IntervalOf(const timeval& timeout) const;
+  std::int64_t UnusualIntervalOf(const timeval& timeout) const;
 
   void QueueActive(event_callback* cb);
   void UnqueueActive(event_callback* cb);
@@ -301,6 +310,7 @@ class EventBase {
   bool HaveEvents() const { return added_ > 0; }
 
   int RunTurns(int flags);
+  bool NothingCame();
   std::int64_t WaitTimeout(int flags);
   void WatchPrepare(std::int64_t timeout_ns);
   void WatchCheck();
@@ -350,6 +360,7 @@ class EventBase {
       Reinit();
   }
 
+  int OnceNow(event_callback_fn callback, void* arg);
   int SubmitOnce(OnceEvent* once);
   static void RunOnceNode(ControlNode* node, bool closed);
   static void RunOnceEvent(evutil_socket_t fd, short what, void* arg);
@@ -399,6 +410,7 @@ class EventBase {
   bool stop_ = false;
   bool mail_taken_ = false;
   bool timing_ = false;
+  bool plain_ = false;  // no lock, and made without debug mode
   std::uint64_t changes_before_wait_ = 0;  // of fds_
   std::uint32_t fork_generation_ = 0;
 

@@ -3,9 +3,7 @@
 
 #include <cerrno>
 
-#include "percore/runtime/loop/event_base.h"
-#include "percore/runtime/observe/debug_table.h"
-#include "percore/runtime/observe/log.h"
+#include "percore/runtime/loop/event_base_inline.h"
 
 namespace percore {
 namespace {
@@ -51,8 +49,6 @@ int EventBase::Assign(event* ev, EventBase* base, evutil_socket_t fd,
   ev->ev_evcallback.evcb_active_next.tqe_next = nullptr;
   ev->ev_evcallback.evcb_active_next.tqe_prev = nullptr;
   ev->ev_mail_pending_ = 0;
-  ev->ev_timeout.tv_sec = 0;
-  ev->ev_timeout.tv_usec = 0;
   ev->ev_.ev_percore_.interval_ = 0;
   ev->ev_.ev_percore_.mail_next_ = nullptr;
   TimerQueue::Init(ev);
@@ -89,11 +85,8 @@ int EventBase::Adopt(event* ev) {
   return 0;
 }
 
-std::int64_t EventBase::IntervalOf(const timeval& timeout) const {
-  if (static_cast<std::uint64_t>(timeout.tv_usec) < 1000000) [[likely]] {
-    return TimevalToNs(timeout);
-  }
-  // A common timeout carries its place in the upper bits (event_base_time.cc).
+// A common timeout carries its place in the upper bits (event_base_time.cc).
+std::int64_t EventBase::UnusualIntervalOf(const timeval& timeout) const {
   if ((timeout.tv_usec & 0xf0000000) == 0x50000000) {
     const std::size_t index =
         static_cast<std::size_t>(timeout.tv_usec & 0x0ff00000) >> 20;
@@ -115,9 +108,61 @@ void EventBase::AwaitCallbackEnd(event* ev) {
 }
 
 int EventBase::Add(event* ev, const timeval* timeout) {
+  if (Plain()) [[likely]]
+    return AddInline(ev, timeout, /*plain=*/true);
   Entrance entrance(this);
   CheckOwner("event_add", ev);
-  return AddLocked(ev, timeout, false);
+  return AddInline(ev, timeout, /*plain=*/false);
+}
+
+int EventBase::Del(event* ev, DelWait wait) {
+  if (Plain() && PendingWord(ev).load(std::memory_order_relaxed) == 0)
+      [[likely]] {
+    if (!(ev->ev_evcallback.evcb_flags & EVLIST_FINALIZING)) {
+      DelInline(ev, /*plain=*/true);
+    }
+    return 0;
+  }
+  Entrance entrance(this);
+  CheckOwner("event_del", ev);
+  DebugCheckAssigned("event_del", ev);
+  // An activation that has marked the event but not yet pushed it is a
+  // few instructions away, on another thread.
+  while (PendingWord(ev).load(std::memory_order_relaxed) != 0) {
+    DrainActivations();
+    RealAtomics::Pause();
+  }
+  if (Flags(ev) & EVLIST_FINALIZING) return 0;
+  DelLocked(ev);
+  if (wait == DelWait::kAlways ||
+      (wait == DelWait::kUnlessFinalize && !(ev->ev_events & EV_FINALIZE))) {
+    AwaitCallbackEnd(ev);
+  }
+  WakeIfForeign();
+  return 0;
+}
+
+void EventBase::DelLocked(event* ev) { DelInline(ev, /*plain=*/false); }
+
+void EventBase::Activate(event* ev, int result, short ncalls) {
+  if (OnOwner()) [[likely]] {
+    if (plain_) [[likely]] {
+      ActivateInline(ev, result, ncalls, /*plain=*/true);
+      return;
+    }
+    DebugCheckAssigned("event_active", ev);
+    BaseLockGuard guard(&lock_);
+    ActivateLocked(ev, result, ncalls);
+    return;
+  }
+  DebugCheckAssigned("event_active", ev);
+  mailbox_->SendActivation(
+      ev, static_cast<short>(result),
+      (ev->ev_events & EV_SIGNAL) ? ncalls : static_cast<short>(0));
+}
+
+void EventBase::ActivateLocked(event* ev, int result, short ncalls) {
+  ActivateInline(ev, result, ncalls, /*plain=*/false);
 }
 
 int EventBase::InsertWatch(event* ev) {
@@ -151,96 +196,6 @@ void EventBase::RemoveWatch(event* ev) {
   }
 }
 
-int EventBase::AddLocked(event* ev, const timeval* timeout, bool absolute) {
-  DebugCheckAssigned("event_add", ev);
-  short& flags = Flags(ev);
-  if (flags & EVLIST_FINALIZING) return -1;
-  // Room first: from here on only the backend can refuse.
-  if (timeout != nullptr && !timers_.Reserve()) return -1;
-  if (ev->ev_events & EV_SIGNAL) AwaitCallbackEnd(ev);
-
-  if ((ev->ev_events & kWatchEvents) &&
-      !(flags & (EVLIST_INSERTED | EVLIST_ACTIVE | EVLIST_ACTIVE_LATER))) {
-    if (InsertWatch(ev) != 0) return -1;
-    SetFlag(&flags, EVLIST_INSERTED);
-    CountAdded(&ev->ev_evcallback, +1);
-  }
-  if (timeout != nullptr) {
-    std::int64_t deadline;
-    if (absolute) {
-      deadline = TimevalToNs(*timeout);
-    } else {
-      const std::int64_t interval = IntervalOf(*timeout);
-      if (ev->ev_evcallback.evcb_closure == kClosurePersist) {
-        ev->ev_.ev_percore_.interval_ = interval;
-      }
-      deadline = NowNs() + interval;
-    }
-    AddDeadline(ev, deadline);
-  }
-  WakeIfForeign();
-  DebugNoteAdd(ev);
-  return 0;
-}
-
-int EventBase::AddDeadline(event* ev, std::int64_t deadline_ns) {
-  short& flags = Flags(ev);
-  // A call that is queued only for the old timeout is off: semantics 3.1.
-  if ((flags & EVLIST_ACTIVE) && (ev->ev_res & EV_TIMEOUT)) {
-    if (ev->ev_events & EV_SIGNAL) {
-      if (current_ == &ev->ev_evcallback) remaining_calls_ = 0;
-    }
-    UnqueueActive(&ev->ev_evcallback);
-  }
-  timers_.Set(ev, deadline_ns);
-  if (!(flags & EVLIST_TIMEOUT)) {
-    SetFlag(&flags, EVLIST_TIMEOUT);
-    CountAdded(&ev->ev_evcallback, +1);
-  }
-  return 0;
-}
-
-int EventBase::Del(event* ev, DelWait wait) {
-  Entrance entrance(this);
-  CheckOwner("event_del", ev);
-  DebugCheckAssigned("event_del", ev);
-  // An activation that has marked the event but not yet pushed it is a
-  // few instructions away, on another thread.
-  while (PendingWord(ev).load(std::memory_order_relaxed) != 0) {
-    DrainActivations();
-    RealAtomics::Pause();
-  }
-  if (Flags(ev) & EVLIST_FINALIZING) return 0;
-  DelLocked(ev);
-  if (wait == DelWait::kAlways ||
-      (wait == DelWait::kUnlessFinalize && !(ev->ev_events & EV_FINALIZE))) {
-    AwaitCallbackEnd(ev);
-  }
-  WakeIfForeign();
-  return 0;
-}
-
-void EventBase::DelLocked(event* ev) {
-  short& flags = Flags(ev);
-  if (current_ == &ev->ev_evcallback) remaining_calls_ = 0;  // semantics 3.3
-  if (flags & EVLIST_TIMEOUT) {
-    timers_.Remove(ev);
-    ClearFlag(&flags, EVLIST_TIMEOUT);
-    CountAdded(&ev->ev_evcallback, -1);
-  }
-  if (flags & EVLIST_ACTIVE) {
-    UnqueueActive(&ev->ev_evcallback);
-  } else if (flags & EVLIST_ACTIVE_LATER) {
-    UnqueueLater(&ev->ev_evcallback);
-  }
-  if (flags & EVLIST_INSERTED) {
-    ClearFlag(&flags, EVLIST_INSERTED);
-    CountAdded(&ev->ev_evcallback, -1);
-    RemoveWatch(ev);
-  }
-  DebugNoteDel(ev);
-}
-
 int EventBase::RemoveTimer(event* ev) {
   Entrance entrance(this);
   CheckOwner("event_remove_timer", ev);
@@ -253,41 +208,6 @@ int EventBase::RemoveTimer(event* ev) {
   }
   if (!(ev->ev_events & EV_SIGNAL)) ev->ev_.ev_percore_.interval_ = 0;
   return 0;
-}
-
-void EventBase::Activate(event* ev, int result, short ncalls) {
-  DebugCheckAssigned("event_active", ev);
-  if (OnOwner()) {
-    BaseLockGuard guard(&lock_);
-    ActivateLocked(ev, result, ncalls);
-    return;
-  }
-  mailbox_->SendActivation(
-      ev, static_cast<short>(result),
-      (ev->ev_events & EV_SIGNAL) ? ncalls : static_cast<short>(0));
-}
-
-void EventBase::ActivateLocked(event* ev, int result, short ncalls) {
-  short& flags = Flags(ev);
-  if (flags & EVLIST_FINALIZING) return;
-  const short bits = static_cast<short>(result);
-  if (flags & EVLIST_ACTIVE) {
-    ev->ev_res = static_cast<short>(ev->ev_res | bits);
-    return;
-  }
-  if (flags & EVLIST_ACTIVE_LATER) {
-    ev->ev_res = static_cast<short>(ev->ev_res | bits);
-    UnqueueLater(&ev->ev_evcallback);
-  } else {
-    ev->ev_res = bits;
-  }
-  // semantics 1.4
-  if (ev->ev_evcallback.evcb_pri < running_priority_) continue_ = true;
-  if (ev->ev_events & EV_SIGNAL) {
-    AwaitCallbackEnd(ev);
-    ev->ev_.ev_signal.ev_ncalls = ncalls;
-  }
-  QueueActive(&ev->ev_evcallback);
 }
 
 void EventBase::ActivateFd(evutil_socket_t fd, short events) {

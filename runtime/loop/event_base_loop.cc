@@ -3,9 +3,7 @@
 #include <climits>
 
 #include "percore/runtime/loop/closing.h"
-#include "percore/runtime/loop/event_base.h"
-#include "percore/runtime/observe/debug_table.h"
-#include "percore/runtime/observe/log.h"
+#include "percore/runtime/loop/event_base_inline.h"
 #include "percore/runtime/system/cycles.h"
 
 namespace percore {
@@ -16,49 +14,14 @@ constexpr std::int64_t kFlushAfterNs = 100000;
 
 constexpr int kDeferredPerTurn = 32;
 
+// More than the coarse clock lags behind: its ticks are 10 ms at most.
+constexpr std::int64_t kCoarseLagNs = 50000000;
+
 event* EventOf(event_callback* cb) { return reinterpret_cast<event*>(cb); }
 
 }  // namespace
 
 // --- Queues ---------------------------------------------------------------
-
-void EventBase::CountAdded(const event_callback* cb, int by) {
-  if (cb->evcb_flags & EVLIST_INTERNAL) return;
-  added_ += by;
-  if (added_ > added_max_) added_max_ = added_;
-}
-
-void EventBase::CountActive(const event_callback* cb, int by) {
-  active_ += by;
-  if (active_ > active_max_) active_max_ = active_;
-  CountAdded(cb, by);
-}
-
-void EventBase::QueueActive(event_callback* cb) {
-  if (cb->evcb_flags & EVLIST_ACTIVE) return;
-  cb->evcb_flags = static_cast<short>(cb->evcb_flags | EVLIST_ACTIVE);
-  CountActive(cb, +1);
-  PERCORE_CHECK(cb->evcb_pri < queues_.size());
-  queues_[cb->evcb_pri].PushBack(cb);
-}
-
-void EventBase::UnqueueActive(event_callback* cb) {
-  cb->evcb_flags = static_cast<short>(cb->evcb_flags & ~EVLIST_ACTIVE);
-  CountActive(cb, -1);
-  queues_[cb->evcb_pri].Remove(cb);
-}
-
-void EventBase::QueueLater(event_callback* cb) {
-  cb->evcb_flags = static_cast<short>(cb->evcb_flags | EVLIST_ACTIVE_LATER);
-  CountActive(cb, +1);
-  later_.PushBack(cb);
-}
-
-void EventBase::UnqueueLater(event_callback* cb) {
-  cb->evcb_flags = static_cast<short>(cb->evcb_flags & ~EVLIST_ACTIVE_LATER);
-  CountActive(cb, -1);
-  later_.Remove(cb);
-}
 
 void EventBase::MoveLaterToActive() {
   while (event_callback* cb = later_.first()) {
@@ -246,12 +209,14 @@ int EventBase::RunTurns(int flags) {
       LogWarn("%s: waiting for events failed", backend_->name());
       return -1;
     }
-    now_ns_ = ReadClock();
-    time_cached_ = (flags_ & EVENT_BASE_FLAG_NO_CACHE_TIME) == 0;
-    if (check_watchers_ != nullptr) WatchCheck();
-    DrainMail(&ran);
-    TakeReady();
-    ExpireTimers();
+    if (!NothingCame()) {
+      now_ns_ = ReadClock();
+      time_cached_ = (flags_ & EVENT_BASE_FLAG_NO_CACHE_TIME) == 0;
+      if (check_watchers_ != nullptr) WatchCheck();
+      DrainMail(&ran);
+      TakeReady();
+      ExpireTimers();
+    }
     if (active_ != 0) {
       ran += ProcessActive();
       if ((flags & EVLOOP_ONCE) && active_ == 0 && ran != 0) return 0;
@@ -263,6 +228,18 @@ int EventBase::RunTurns(int flags) {
     if (!pass_end_.empty()) RunPassEnd();
     outboxes_.Flush();
   }
+}
+
+// Then there is nobody to tell what time it is. For a timer that is not soon
+// the kernel's coarse clock will do, which is a tick or so behind and cheap.
+bool EventBase::NothingCame() {
+  if (!ready_.empty() || active_ != 0 || check_watchers_ != nullptr ||
+      mail_taken_ || mailbox_->gate().HasMail()) {
+    return false;
+  }
+  const std::int64_t earliest = timers_.Earliest();
+  return earliest == TimerQueue::kNever ||
+         (clock_ == nullptr && earliest > CoarseMonotonicNs() + kCoarseLagNs);
 }
 
 std::int64_t EventBase::WaitTimeout(int flags) {
@@ -361,7 +338,7 @@ void EventBase::RecoverFromLost(int fd) {
 
 void EventBase::ExpireTimers() {
   const std::int64_t now = time_cached_ ? now_ns_ : ReadClock();
-  if (timers_.Earliest() > now) return;
+  const bool plain = plain_;
   while (event* ev = timers_.PopDue(now)) {
     ++stats_.timers_expired;
     short& flags = ev->ev_evcallback.evcb_flags;
@@ -371,9 +348,9 @@ void EventBase::ExpireTimers() {
     // Otherwise a one-shot event is done with; a persistent one stays.
     if (!(flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) &&
         ev->ev_evcallback.evcb_closure != kClosurePersist) {
-      DelLocked(ev);
+      DelInline(ev, plain);
     }
-    ActivateLocked(ev, EV_TIMEOUT, 1);
+    ActivateInline(ev, EV_TIMEOUT, 1, plain);
   }
 }
 
@@ -402,14 +379,14 @@ int EventBase::ProcessActive() {
   return ran;
 }
 
-int EventBase::ProcessQueue(ActiveQueue* queue, int limit,
-                            std::int64_t until_ns) {
+[[gnu::flatten]] int EventBase::ProcessQueue(ActiveQueue* queue, int limit,
+                                             std::int64_t until_ns) {
   int count = 0;
   while (event_callback* cb = queue->first()) {
     const bool is_internal = (cb->evcb_flags & EVLIST_INTERNAL) != 0;
     if (!is_internal) ++count;
     RunCallback(cb);
-    if (break_ || stop_ || BreakRequested()) return -1;
+    if (BreakRequested()) return -1;
     if (count >= limit) return count;
     if (count != 0 && until_ns != INT64_MAX && ReadClock() >= until_ns) {
       return count;
@@ -451,7 +428,7 @@ void EventBase::RunCallback(event_callback* cb) {
   switch (cb->evcb_closure) {
     case kClosureEvent: {
       event* ev = EventOf(cb);
-      DelLocked(ev);  // semantics 1.10
+      DelInline(ev, plain_);  // semantics 1.10
       RunEvent(ev);
       break;
     }
@@ -528,7 +505,7 @@ void EventBase::RunSignalEvent(event* ev) {
     --remaining_calls_;
     BaseLockDropped unlocked(&lock_);
     run(fd, result, arg);
-    if (break_ || stop_ || BreakRequested()) break;  // semantics 1.11
+    if (BreakRequested()) break;  // semantics 1.11
   }
 }
 
@@ -540,11 +517,7 @@ void EventBase::RunPersistentEvent(event* ev) {
     const bool timed_out = (ev->ev_res & EV_TIMEOUT) != 0;
     std::int64_t next = (timed_out ? TimerQueue::Deadline(ev) : now) + interval;
     if (next < now) next = now + interval;
-    if (timers_.Reserve()) {
-      AddDeadline(ev, next);
-    } else {
-      LogWarnx("no memory to re-arm the timeout of a persistent event");
-    }
+    AddDeadline(ev, next);
   }
   RunEvent(ev);
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "percore/runtime/loop/event_base.h"
+#include "percore/runtime/loop/event_base_inline.h"
 #include "percore/runtime/observe/debug_table.h"
 #include "percore/runtime/observe/log.h"
 #include "percore/runtime/system/cycles.h"
@@ -145,12 +145,6 @@ void EventBase::ApplyControl(std::uint32_t bits) {
   if (bits & kControlStop) stop_ = true;
 }
 
-bool EventBase::BreakRequested() {
-  if (!mailbox_->HasControlBits()) return false;
-  ApplyControl(mailbox_->TakeControlBits());
-  return break_ || stop_;
-}
-
 // --- Loop control -----------------------------------------------------------
 
 void EventBase::LoopBreak() {
@@ -203,6 +197,7 @@ struct EventBase::OnceEvent : ControlNode {
   void* arg;
   std::int64_t deadline_ns;  // negative: none
   bool at_once;
+  bool is_timer;  // ev is assigned as a timer of this base
   OnceEvent* next_once;
   OnceEvent** previous_once;
 
@@ -219,8 +214,9 @@ void EventBase::LinkOnce(OnceEvent* once) {
   once_events_ = once;
 }
 
-// A few are kept, so that a program that lives on them allocates nothing. The
-// spare ones belong to the owner (to the lock's holder in a shared base).
+// Some are kept, as many as a burst may need, so that a program that lives on
+// them allocates nothing. The spare ones belong to the owner (to the lock's
+// holder in a shared base).
 EventBase::OnceEvent* EventBase::NewOnce(bool mine) {
   if (mine) {
     BaseLockGuard guard(&lock_);
@@ -234,7 +230,7 @@ EventBase::OnceEvent* EventBase::NewOnce(bool mine) {
 }
 
 void EventBase::DeleteOnce(OnceEvent* once) {
-  constexpr int kMostSpare = 64;
+  constexpr int kMostSpare = 1024;
   DebugForget(&once->ev);
   if (spare_once_count_ == kMostSpare) {
     MemDelete(once);
@@ -283,7 +279,11 @@ int EventBase::Once(evutil_socket_t fd, short events,
   if (events & (EV_SIGNAL | EV_PERSIST)) return -1;
   const bool timer = (events & (EV_TIMEOUT | kIo)) == EV_TIMEOUT;
   if (!timer && !(events & kIo)) return -1;
-  const bool mine = OnOwner() || shared();
+  const bool at_once =
+      timer && (timeout == nullptr || !evutil_timerisset(timeout));
+  const bool on_owner = OnOwner();
+  if (at_once && on_owner && plain_) return OnceNow(callback, arg);
+  const bool mine = on_owner || shared();
   OnceEvent* once = NewOnce(mine);
   if (once == nullptr) return -1;
   once->next = nullptr;
@@ -293,10 +293,10 @@ int EventBase::Once(evutil_socket_t fd, short events,
   once->callback = callback;
   once->arg = arg;
   once->deadline_ns = -1;
-  once->at_once = false;
+  once->at_once = at_once;
+  once->is_timer = timer;
   if (timer) {
     Assign(&once->ev, this, -1, 0, &RunOnceEvent, once);
-    once->at_once = timeout == nullptr || !evutil_timerisset(timeout);
   } else {
     Assign(&once->ev, this, fd, static_cast<short>(events & (kIo | EV_ET)),
            &RunOnceEvent, once);
@@ -310,7 +310,7 @@ int EventBase::Once(evutil_socket_t fd, short events,
     }
   }
   if (timeout != nullptr && !once->at_once) {
-    const std::int64_t now = mine && OnOwner() ? NowNs() : ReadClock();
+    const std::int64_t now = on_owner ? NowNs() : ReadClock();
     once->deadline_ns = std::max<std::int64_t>(now + IntervalOf(*timeout), 0);
   }
   if (mine) {
@@ -331,6 +331,24 @@ int EventBase::Once(evutil_socket_t fd, short events,
   return -1;
 }
 
+// A call from the loop that runs, to be called back in this turn: no clock, no
+// lock, and a spare event that is ready as it is.
+int EventBase::OnceNow(event_callback_fn callback, void* arg) {
+  OnceEvent* once = NewOnce(/*mine=*/true);
+  if (once == nullptr) return -1;
+  if (!once->is_timer) {
+    once->base = this;
+    Assign(&once->ev, this, -1, 0, &RunOnceEvent, once);
+    once->is_timer = true;
+  }
+  once->ev.ev_evcallback.evcb_pri = static_cast<ev_uint8_t>(priorities() / 2);
+  once->callback = callback;
+  once->arg = arg;
+  LinkOnce(once);
+  ActivateInline(&once->ev, EV_TIMEOUT, 1, /*plain=*/true);
+  return 0;
+}
+
 int EventBase::SubmitOnce(OnceEvent* once) {
   LinkOnce(once);
   if (once->at_once) {
@@ -338,11 +356,8 @@ int EventBase::SubmitOnce(OnceEvent* once) {
     return 0;
   }
   const bool timed = once->deadline_ns >= 0;
-  if (timed && !timers_.Reserve()) {
-    once->Unlink();
-    return -1;
-  }
-  if (once->ev.ev_events != 0 && AddLocked(&once->ev, nullptr, false) != 0) {
+  if (once->ev.ev_events != 0 &&
+      AddInline(&once->ev, nullptr, /*plain=*/false) != 0) {
     once->Unlink();
     return -1;
   }

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "percore/runtime/loop/event_base.h"
+#include "percore/runtime/loop/event_base_inline.h"
 #include "percore/runtime/loop/signal_registry.h"
 #include "percore/runtime/observe/log.h"
 
@@ -93,7 +93,7 @@ int EventBase::UpdateSignalFd() {
          this);
   signal_fd_event_.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
   signal_fd_event_.ev_evcallback.evcb_pri = 0;
-  if (AddLocked(&signal_fd_event_, nullptr, false) == 0) return error;
+  if (AddInline(&signal_fd_event_, nullptr, /*plain=*/false) == 0) return error;
   const int refused = errno;
   close(fd);
   signal_fd_ = -1;

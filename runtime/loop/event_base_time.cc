@@ -19,11 +19,6 @@ constexpr long kMicroseconds = 0x000fffff;
 
 }  // namespace
 
-std::int64_t EventBase::NowNs() {
-  if (time_cached_) return now_ns_;
-  return ReadClock();
-}
-
 int EventBase::CachedTimeOfDay(timeval* tv) {
   Entrance entrance(this);
   const std::int64_t wall_now = [this] {

@@ -54,8 +54,7 @@ bool Mailbox::Announce() {
   return false;
 }
 
-void Mailbox::SendActivation(event* ev, short result, short ncalls) {
-  if (!MarkActivation(PendingWord(ev), result, ncalls)) return;
+void Mailbox::PushActivation(event* ev) {
   activations_.Push(ev);
   // Closed: the event must not stay on a list that nobody drains, for its
   // owner may free it as soon as this returns.

@@ -103,7 +103,9 @@ class Mailbox {
 
   // event_active from a thread that is not the owner. The event must stay
   // valid until this has returned. Async-signal-safe.
-  void SendActivation(event* ev, short result, short ncalls);
+  void SendActivation(event* ev, short result, short ncalls) {
+    if (MarkActivation(PendingWord(ev), result, ncalls)) PushActivation(ev);
+  }
 
   // The node is the mailbox's until its run is called. False: closed, the
   // node is still the caller's. Async-signal-safe.
@@ -172,6 +174,7 @@ class Mailbox {
   }
 
   Gate<>& gate() { return gate_; }
+  const Gate<>& gate() const { return gate_; }
 
   event* TakeActivations() { return activations_.TakeAll(); }
   bool HasActivations() const { return !activations_.Empty(); }
@@ -210,6 +213,8 @@ class Mailbox {
   Mailbox() = default;
   ~Mailbox();
 
+  // Of an event that has just been marked.
+  void PushActivation(event* ev);
   // Notify and ring. False if the mailbox was closed before.
   bool Announce();
   // Destroys what is left after closing; any thread, one at a time.

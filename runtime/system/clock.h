@@ -32,6 +32,17 @@ inline std::int64_t RealMonotonicNs() {
   return static_cast<std::int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
 }
 
+// The same clock at its last tick: up to 10 ms behind, for a fifth of the cost.
+inline std::int64_t CoarseMonotonicNs() {
+  timespec now;
+#ifdef CLOCK_MONOTONIC_COARSE
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
+  clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+  return static_cast<std::int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
+
 inline std::int64_t RealWallNs() {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

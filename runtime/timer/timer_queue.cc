@@ -5,163 +5,183 @@
 namespace percore {
 namespace {
 
-constexpr std::size_t kArity = 4;
-constexpr std::size_t kFewEntries = 64;
+// To say when to wake, this many events of a slot are looked at.
+constexpr int kLookedAt = 16;
 
-auto& Position(event* ev) { return ev->ev_timeout_pos.ev_percore_; }
+// Sorted at once, in an array on the stack.
+constexpr std::size_t kSorted = 512;
+
+struct Due {
+  std::int64_t deadline_ns;
+  std::uint64_t order;
+  event* ev;
+
+  bool operator<(const Due& other) const {
+    return deadline_ns != other.deadline_ns ? deadline_ns < other.deadline_ns
+                                            : order < other.order;
+  }
+};
 
 }  // namespace
 
-bool TimerQueue::Grow() {
-  if (heap_.size() >= kNoSlot) return false;
-  if (heap_.size() == heap_.capacity() && !heap_.Reserve(heap_.size() + 1)) {
-    return false;
-  }
-  return free_slot_ != kNoSlot || slots_.size() < slots_.capacity() ||
-         slots_.Reserve(slots_.size() + 1);
-}
-
-void TimerQueue::Set(event* ev, std::int64_t deadline_ns) {
-  auto& at = Position(ev);
-  const std::uint32_t seq = next_seq_++;
-  ev->ev_timeout.tv_sec = deadline_ns;
-  if (at.slot_ >= 0) {
-    if (deadline_ns >= at.armed_) {
-      at.seq_ = seq;
-      return;
+bool TimerQueue::FindFirst(SlotInUse* first) {
+  for (std::size_t level = 0; level < kLevels; ++level) {
+    std::uint64_t& used = used_[level];
+    for (; used != 0; used &= used - 1) {
+      const auto slot = static_cast<std::size_t>(std::countr_zero(used));
+      if (slots_[level][slot] == nullptr) continue;
+      const std::size_t shift = level * kDigitBits;
+      const Tick above = tick_ >> shift >> kDigitBits << kDigitBits;
+      *first = {level, slot, (above | static_cast<Tick>(slot)) << shift};
+      return true;
     }
-    // Earlier than the heap knows: leave a hole there, and queue anew.
-    slots_[static_cast<std::uint32_t>(at.slot_)] = 0;
-    --live_;
   }
-  Push(ev, deadline_ns, seq);
+  return false;
 }
 
-void TimerQueue::Push(event* ev, std::int64_t key, std::uint32_t seq) {
-  std::uint32_t slot = free_slot_;
-  if (slot != kNoSlot) {
-    free_slot_ = static_cast<std::uint32_t>(slots_[slot] >> 1);
-    slots_[slot] = reinterpret_cast<Slot>(ev);
-  } else {
-    slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.PushReserved(reinterpret_cast<Slot>(ev));
-  }
-  auto& at = Position(ev);
-  at.slot_ = static_cast<int>(slot);
-  at.seq_ = seq;
-  at.armed_ = key;
-  ++live_;
-  const Entry entry{key, seq, slot};
-  heap_.PushReserved(entry);
-  SiftUp(heap_.size() - 1, entry);
-}
-
-void TimerQueue::Remove(event* ev) {
-  auto& at = Position(ev);
-  const auto slot = static_cast<std::uint32_t>(at.slot_);
-  at.slot_ = -1;
-  --live_;
-  if (heap_.size() != 0 && heap_[heap_.size() - 1].slot == slot) {
-    // The last leaf: added and removed at once, as one-shot waits do.
-    heap_.Truncate(heap_.size() - 1);
-    FreeSlot(slot);
+void TimerQueue::FindWake() {
+  wake_is_old_ = false;
+  SlotInUse first;
+  if (!FindFirst(&first)) {
+    wake_ns_ = look_ns_ = kNever;
     return;
   }
-  slots_[slot] = 0;
-  if (heap_.size() > kFewEntries && live_ < heap_.size() / 2) Compact();
-}
-
-std::int64_t TimerQueue::Earliest() {
-  while (!heap_.empty()) {
-    if (Occupant(heap_[0].slot) != nullptr) return heap_[0].key;
-    FreeSlot(heap_[0].slot);
-    DropTop();
+  look_ns_ = first.start << kTickBits;
+  // Of the current tick all must be known: its start is past.
+  int left = first.level == 0 ? std::numeric_limits<int>::max() : kLookedAt;
+  // Those pushed later than the slot's end may come after what is behind it.
+  std::int64_t wake = EndOf(LastOf(first));
+  for (event* ev = slots_[first.level][first.slot]; ev != nullptr;
+       ev = Next(ev)) {
+    if (left-- == 0) {
+      wake = look_ns_;
+      break;
+    }
+    wake = std::min(wake, Deadline(ev));
   }
-  return kNever;
+  // What was known before holds too.
+  wake_ns_ = std::max(wake_ns_, wake);
 }
 
-event* TimerQueue::PopDue(std::int64_t now_ns) {
-  while (!heap_.empty() && heap_[0].key <= now_ns) {
-    const Entry top = heap_[0];
-    event* ev = Occupant(top.slot);
-    if (ev == nullptr) {
-      FreeSlot(top.slot);
-      DropTop();
+// Moves some that are due into due_: those of one slot, which are still in the
+// processor's cache when they are taken. False: none is left, and `now_ns` is
+// the current time.
+bool TimerQueue::FindDue(std::int64_t now_ns) {
+  const Tick now = TickOf(now_ns);
+  for (SlotInUse first; FindFirst(&first) && first.start <= now;) {
+    tick_ = first.start;
+    event* list = slots_[first.level][first.slot];
+    slots_[first.level][first.slot] = nullptr;
+    used_[first.level] &= ~(std::uint64_t{1} << first.slot);
+    const std::int64_t end_ns = EndOf(LastOf(first));
+    if (first.level == 0 || end_ns <= now_ns) {
+      TakeDue(list, first.level, std::min(now_ns, end_ns));
+      if (due_ != nullptr) return true;
+    } else {
+      PlaceAll(list);
+    }
+    // What is left in the current tick is due within it.
+    if (first.level == 0 && first.start == now) break;
+  }
+  if (now > tick_) tick_ = now;
+  FindWake();
+  return false;
+}
+
+// Makes due_ of those in a slot's list that are due by `until_ns`. The latest
+// is the first of a list, so turning it around sorts it if deadlines grew.
+void TimerQueue::TakeDue(event* list, std::size_t level,
+                         std::int64_t until_ns) {
+  event* due = nullptr;
+  while (event* ev = list) {
+    const bool is_due = Deadline(ev) <= until_ns;
+    if (is_due && due != nullptr && Before(due, ev)) break;
+    list = Next(ev);
+    if (!is_due) {
+      Place(ev);
       continue;
     }
-    auto& at = Position(ev);
-    const std::int64_t deadline = Deadline(ev);
-    if (deadline != top.key || at.seq_ != top.seq) {
-      // Pushed later since: now its entry moves to where it belongs.
-      at.armed_ = deadline;
-      SiftDown(0, Entry{deadline, at.seq_, top.slot});
-      continue;
+    Next(ev) = due;
+    due = ev;
+  }
+  if (list != nullptr) {
+    while (event* ev = due) {
+      due = Next(ev);
+      Next(ev) = list;
+      list = ev;
     }
-    at.slot_ = -1;
-    --live_;
-    FreeSlot(top.slot);
-    DropTop();
-    return ev;
+    due = SortDue(list, level, until_ns);
   }
-  return nullptr;
-}
-
-void TimerQueue::FreeSlot(std::uint32_t slot) {
-  slots_[slot] = static_cast<Slot>(free_slot_) << 1 | 1;
-  free_slot_ = slot;
-}
-
-void TimerQueue::DropTop() {
-  const Entry last = heap_[heap_.size() - 1];
-  heap_.Truncate(heap_.size() - 1);
-  if (!heap_.empty()) SiftDown(0, last);
-}
-
-void TimerQueue::SiftUp(std::size_t at, Entry entry) {
-  Entry* heap = heap_.data();
-  while (at > 0) {
-    const std::size_t parent = (at - 1) / kArity;
-    if (!Before(entry, heap[parent])) break;
-    heap[at] = heap[parent];
-    at = parent;
+  event** link = &due_;
+  for (event* ev = due; ev != nullptr; ev = Next(ev)) {
+    Link(ev) = link;
+    link = &Next(ev);
   }
-  heap[at] = entry;
+  due_ = due;
 }
 
-void TimerQueue::SiftDown(std::size_t at, Entry entry) {
-  Entry* heap = heap_.data();
-  const std::size_t n = heap_.size();
-  for (;;) {
-    const std::size_t first = at * kArity + 1;
-    if (first >= n) break;
-    const std::size_t end = std::min(first + kArity, n);
-    std::size_t least = first;
-    for (std::size_t child = first + 1; child < end; ++child) {
-      if (Before(heap[child], heap[least])) least = child;
+// A list of those in `list` that are due by `until_ns`, in order. If it is long
+// and of a higher level, all go to the levels below instead.
+event* TimerQueue::SortDue(event* list, std::size_t level,
+                           std::int64_t until_ns) {
+  Due found[kSorted];
+  event* bins[48];  // bin i: nothing, or 2^i runs merged into one list
+  std::size_t bins_used = 0;
+  do {
+    std::size_t n = 0;
+    while (event* ev = list) {
+      if (n == kSorted) break;
+      list = Next(ev);
+      if (Deadline(ev) > until_ns) {
+        Place(ev);
+      } else {
+        found[n++] = {Deadline(ev), Order(ev), ev};
+      }
     }
-    if (!Before(heap[least], entry)) break;
-    heap[at] = heap[least];
-    at = least;
-  }
-  heap[at] = entry;
+    if (level != 0 && list != nullptr) {
+      for (std::size_t i = 0; i < n; ++i) Place(found[i].ev);
+      PlaceAll(list);
+      return nullptr;
+    }
+    std::sort(found, found + n);
+    event* run = nullptr;
+    event** end = &run;
+    for (std::size_t i = 0; i < n; ++i) {
+      *end = found[i].ev;
+      end = &Next(found[i].ev);
+    }
+    *end = nullptr;
+    std::size_t bin = 0;
+    for (; bin < bins_used && bins[bin] != nullptr; ++bin) {
+      run = Merge(bins[bin], run);
+      bins[bin] = nullptr;
+    }
+    bins[bin] = run;
+    if (bin == bins_used) ++bins_used;
+  } while (list != nullptr);
+  event* due = nullptr;
+  for (std::size_t i = 0; i < bins_used; ++i) due = Merge(bins[i], due);
+  return due;
 }
 
-void TimerQueue::Compact() {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < heap_.size(); ++i) {
-    const Entry entry = heap_[i];
-    if (Occupant(entry.slot) == nullptr) {
-      FreeSlot(entry.slot);
-      continue;
-    }
-    // The key as it is: the event itself is not touched.
-    heap_[kept++] = entry;
+void TimerQueue::PlaceAll(event* list) {
+  while (event* ev = list) {
+    list = Next(ev);
+    Place(ev);
   }
-  heap_.Truncate(kept);
-  if (kept < 2) return;
-  for (std::size_t i = (kept - 2) / kArity + 1; i-- > 0;) {
-    SiftDown(i, heap_[i]);
+}
+
+event* TimerQueue::Merge(event* a, event* b) {
+  event* merged = nullptr;
+  event** tail = &merged;
+  while (a != nullptr && b != nullptr) {
+    event*& less = Before(a, b) ? a : b;
+    *tail = less;
+    tail = &Next(less);
+    less = *tail;
   }
+  *tail = a != nullptr ? a : b;
+  return merged;
 }
 
 }  // namespace percore

@@ -124,5 +124,26 @@ TEST_P(OnceTest, Chain) {
   EXPECT_EQ(state.left, 0);
 }
 
+// What has been called is used again, for whatever is asked next: calls for now
+// from a callback, more than are kept, and after one of a descriptor.
+TEST_P(OnceTest, OneAfterTheOtherOfEveryKind) {
+  SocketPair pair;
+  for (int round = 0; round < 3; ++round) {
+    journal_.Clear();
+    EXPECT_EQ(Once(pair[0], EV_WRITE), 0);
+    EXPECT_EQ(event_base_dispatch(base()), 1);
+    EXPECT_EQ(journal_.text(), "once:W");
+    journal_.Clear();
+    Probe caller(base(), &journal_, "caller");
+    caller.OnCall([this] {
+      for (int i = 0; i < 1500; ++i) EXPECT_EQ(Once(-1, EV_TIMEOUT), 0);
+    });
+    event_active(caller.ev(), EV_READ, 0);
+    EXPECT_EQ(event_base_dispatch(base()), 1);
+    EXPECT_EQ(journal_.size(), 1501);
+    EXPECT_EQ(event_base_get_num_events(base(), EVENT_BASE_COUNT_ADDED), 0);
+  }
+}
+
 }  // namespace
 }  // namespace compat

@@ -33,7 +33,7 @@ inline int64_t ExpiryUs(const event& ev) {
   return ToUs(ev.ev_timeout);
 #else
   // percore keeps nanoseconds there.
-  return ev.ev_timeout.tv_sec / 1000;
+  return ev.ev_timeout_pos.ev_percore_.deadline_ / 1000;
 #endif
 }
 
