@@ -94,14 +94,12 @@ void SignalRegistry::Handle(int number) {
   // Sequentially consistent with Unwatch's store and load: either the handler
   // finds the slot empty, or Unwatch finds it at work and waits.
   self->in_handler_.fetch_add(1, std::memory_order_seq_cst);
-  const std::uint32_t generation = ForkGeneration();
+  const pid_t pid = getpid();
   Slot* slot = self->numbers_[number].slots.load(std::memory_order_acquire);
   for (; slot != nullptr; slot = slot->next.load(std::memory_order_acquire)) {
     Mailbox* mailbox = slot->mailbox.load(std::memory_order_seq_cst);
     if (mailbox == nullptr) continue;
-    if (slot->generation.load(std::memory_order_relaxed) != generation) {
-      continue;
-    }
+    if (slot->pid.load(std::memory_order_relaxed) != pid) continue;
     mailbox->CountSignal(number);
   }
   self->in_handler_.fetch_sub(1, std::memory_order_seq_cst);
@@ -135,7 +133,7 @@ int SignalRegistry::Watch(int number, Mailbox* mailbox) {
   int error = slot == nullptr ? ENOMEM : 0;
   Number& entry = numbers_[number];
   if (error == 0) {
-    slot->generation.store(ForkGeneration(), std::memory_order_relaxed);
+    slot->pid.store(getpid(), std::memory_order_relaxed);
     slot->mailbox.store(mailbox, std::memory_order_seq_cst);
     // After a fork that cut another thread off in here the count and the
     // disposition may tell different stories: the system copies dispositions
@@ -174,7 +172,7 @@ void SignalRegistry::Unwatch(int number, Mailbox* mailbox) {
     }
     // In the child of a fork a handler may have been under way on a thread
     // that does not exist here; it cannot be waited for, nor does it run.
-    if (slot->generation.load(std::memory_order_relaxed) == ForkGeneration()) {
+    if (slot->pid.load(std::memory_order_relaxed) == getpid()) {
       while (in_handler_.load(std::memory_order_seq_cst) != 0) sched_yield();
     }
   }
@@ -185,7 +183,7 @@ void SignalRegistry::Adopt(int number, Mailbox* mailbox) {
   AllSignalsBlocked blocked;
   Lock();
   if (Slot* slot = FindSlot(number, mailbox)) {
-    slot->generation.store(ForkGeneration(), std::memory_order_relaxed);
+    slot->pid.store(getpid(), std::memory_order_relaxed);
   }
   Unlock();
 }

@@ -52,7 +52,7 @@ class SignalRegistry {
   // A watcher's place; slots are reused and never freed.
   struct Slot {
     std::atomic<Mailbox*> mailbox{nullptr};
-    std::atomic<std::uint32_t> generation{0};  // of forks
+    std::atomic<pid_t> pid{0};
     std::atomic<Slot*> next{nullptr};
   };
   struct Number {
