@@ -43,15 +43,27 @@ bool ConcernsOneConnection(int error) {
 
 // A callback of the loop is at work in a listener: the lock, and a reference,
 // also when an exception of the user's passes through.
+//
+// One that was freed is not entered: its last reference may be gone, and who
+// dropped it waits only for this callback to return (Destroy).
 class Listener::Visit {
  public:
   explicit Visit(Listener* listener) : listener_(listener) {
-    listener_->lock_.Lock();
-    ++listener_->references_;
+    listener->lock_.Lock();
+    if (listener->freed_) {
+      listener->lock_.Unlock();
+      listener_ = nullptr;
+      return;
+    }
+    ++listener->references_;
   }
-  ~Visit() { listener_->ReleaseAndUnlock(); }
+  ~Visit() {
+    if (entered()) listener_->ReleaseAndUnlock();
+  }
   Visit(const Visit&) = delete;
   Visit& operator=(const Visit&) = delete;
+
+  bool entered() const { return listener_ != nullptr; }
 
  private:
   Listener* listener_;
@@ -199,14 +211,14 @@ void Listener::Destroy() {
 void Listener::OnReadable(evutil_socket_t, short, void* arg) {
   auto* listener = static_cast<Listener*>(arg);
   Visit visit(listener);
-  // Another thread may have disabled or freed it meanwhile.
-  if (listener->watching_) listener->AcceptBatch();
+  // Another thread may have disabled it meanwhile.
+  if (visit.entered() && listener->watching_) listener->AcceptBatch();
 }
 
 void Listener::OnPauseEnd(evutil_socket_t, short, void* arg) {
   auto* listener = static_cast<Listener*>(arg);
   Visit visit(listener);
-  if (!listener->pausing_) return;
+  if (!visit.entered() || !listener->pausing_) return;
   listener->pausing_ = false;
   // Tried before it is watched: while the failure lasts a try costs one call.
   if (listener->batch_ > 1) listener->AcceptBatch();
