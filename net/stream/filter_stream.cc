@@ -208,6 +208,7 @@ int DisableFilter(Stream* stream, short what) {
 void UnlinkFilter(Stream* stream) {
   FilterStream* s = AsFilter(stream);
   Stream* below = s->below;
+  below->above = nullptr;
   if (s->below_output != nullptr) {
     below->output_buffer.RemoveCallback(s->below_output);
     s->below_output = nullptr;
@@ -283,6 +284,7 @@ Stream* NewFilter(Stream* underlying, bufferevent_filter_cb input,
   }
   s->InitGenericTimeouts();
   underlying->Ref();
+  underlying->above = s;
   underlying->SetCallbacks(OnBelowReadable, OnBelowWritable, OnBelowEvent,
                            made);
   underlying->Enable(EV_READ | EV_WRITE);

@@ -1,6 +1,7 @@
 #include "percore/net/stream/rate_limit_group.h"
 
 #include <climits>
+#include <utility>
 
 #include "percore/net/stream/stream_limit.h"
 #include "percore/runtime/observe/log.h"
@@ -44,9 +45,23 @@ RateLimitGroup* RateLimitGroup::Create(EventBase* base,
 
 void RateLimitGroup::Free(RateLimitGroup* g) {
   PERCORE_CHECK(g->count_ == 0);
+  RateLimitGroup* before = g;
+  while (before->next_twin_ != g) before = before->next_twin_;
+  before->next_twin_ = g->next_twin_;
   g->base_->Del(&g->refill_, DelWait::kUnlessFinalize);
   pthread_mutex_destroy(&g->lock_);
   MemDelete(g);
+}
+
+void RateLimitGroup::MakeTwins(RateLimitGroup* other) {
+  std::swap(next_twin_, other->next_twin_);
+}
+
+RateLimitGroup* RateLimitGroup::TwinOn(EventBase* base) {
+  for (RateLimitGroup* g = next_twin_; g != this; g = g->next_twin_) {
+    if (g->base_ == base) return g;
+  }
+  return nullptr;
 }
 
 void RateLimitGroup::SetConfig(const ev_token_bucket_cfg& config) {

@@ -41,6 +41,13 @@ class RateLimitGroup {
   // Lets the stream go on, as far as the group is concerned.
   void Leave(Stream* s);
 
+  // Groups of several bases that stand for one: a stream that moves from a
+  // base to another goes on in the group of that base. Both ways; before
+  // either has members.
+  void MakeTwins(RateLimitGroup* other);
+  // The one of them on `base`, or null.
+  RateLimitGroup* TwinOn(EventBase* base);
+
   // A member's share now; negative: nothing.
   ev_ssize_t Share(bool read);
   // Takes from the bucket; holds all back, or lets them go.
@@ -57,7 +64,7 @@ class RateLimitGroup {
   friend void MemDelete(T*) noexcept;
   class Guard;
 
-  RateLimitGroup() = default;
+  RateLimitGroup() : next_twin_(this) {}
   ~RateLimitGroup() = default;
 
   static void OnTick(evutil_socket_t fd, short what, void* arg);
@@ -70,6 +77,7 @@ class RateLimitGroup {
   TokenBucketLevel level_ = {};
   event refill_ = {};
   EventBase* base_ = nullptr;
+  RateLimitGroup* next_twin_;  // a ring
   Stream* members_ = nullptr;
   std::size_t count_ = 0;
   std::size_t minimum_share_ = 64;

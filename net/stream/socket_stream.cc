@@ -332,6 +332,16 @@ int ReplaceSocket(Stream* s, evutil_socket_t fd) {
   return 0;
 }
 
+void SetNodelay(Stream* s, bool on) {
+  LeafGuard leaf(s);
+  s->nodelay = on;
+  const int value = on ? 1 : 0;
+  const evutil_socket_t fd = s->Fd();
+  if (fd >= 0) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
+  }
+}
+
 void PrepareOwnSocket(const Stream* s, evutil_socket_t fd, int family) {
   if (!s->nodelay || (family != AF_INET && family != AF_INET6)) return;
   const int on = 1;

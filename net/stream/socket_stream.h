@@ -20,6 +20,8 @@ int AwaitConnect(Stream* s);
 void RefuseLater(Stream* s);
 // Gives the stream another fd; the old one is not closed.
 int ReplaceSocket(Stream* s, evutil_socket_t fd);
+// TCP_NODELAY on the sockets that the stream makes to connect.
+void SetNodelay(Stream* s, bool on);
 // The fd's options for a socket that we connect.
 void PrepareOwnSocket(const Stream* s, evutil_socket_t fd, int family);
 

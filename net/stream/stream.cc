@@ -356,6 +356,7 @@ void Stream::ResumeWrite(Suspension why) {
 // --- Events -----------------------------------------------------------------
 
 int Stream::AddEvent(event* ev, const timeval& timeout) {
+  if (base() == nullptr) return -1;
   return base()->Add(ev, IsSet(timeout) ? &timeout : nullptr);
 }
 
@@ -367,6 +368,7 @@ void Stream::DelEvent(event* ev) {
 
 void Stream::ScheduleFlush() {
   EventBase* b = base();
+  if (b == nullptr) return;
   if (b->RunsElsewhere() && !b->shared()) {
     // Any thread's way into an owned base.
     b->Activate(&ev_write, EV_WRITE, 1);

@@ -90,6 +90,7 @@ struct Stream : bufferevent {
   StreamLimit* limit;            // null: no rate limit
   ConnectState* connect;         // null: no connect by name under way
   void* extension;               // of the C++ door
+  Stream* above;                 // the filter or TLS stream over this one
   std::size_t max_single_read;   // 0: not set
   std::size_t max_single_write;  // 0: not set
 
@@ -111,6 +112,7 @@ struct Stream : bufferevent {
   bool connection_refused : 1;
   bool nodelay : 1;     // for sockets that we connect
   bool tell_empty : 1;  // writing was enabled with nothing to write
+  bool moving : 1;      // to another base: see move.h
   bool dead : 1;        // the last reference is gone
 
   static Stream* From(bufferevent* b) { return static_cast<Stream*>(b); }
@@ -150,6 +152,8 @@ struct Stream : bufferevent {
   int SetBase(EventBase* base);
   int SetPriority(int priority);
   int Priority() const;
+  // To another base, with everything it has: see move.h. 0, or an errno value.
+  int MoveTo(EventBase* target);
   void Lock();    // bufferevent_lock
   void Unlock();  // bufferevent_unlock
 
@@ -195,6 +199,7 @@ struct Stream : bufferevent {
   }
 
  private:
+  friend class StreamMove;
   void Defer();
   bool Undefer();
   void HoldOrRelease(Buffer::Notice notice);

@@ -8,7 +8,7 @@ namespace percore {
 // Queues the run of what is pending; it holds a reference. Leaf held.
 void Stream::Defer() {
   EventBase* b = base();
-  if (dead) return;
+  if (dead || b == nullptr) return;
   if (b->ScheduleCallback(&deferred)) ++references;
 }
 

@@ -112,6 +112,15 @@ class EventBase {
   static int Assign(event* ev, EventBase* base, evutil_socket_t fd,
                     short events, event_callback_fn callback, void* arg);
   int Add(event* ev, const timeval* timeout);
+  // As Add, with the first expiry at `deadline_ns` (of Deadline, on any base)
+  // instead of `timeout` from now. For events that change bases.
+  int AddUntil(event* ev, const timeval& timeout, std::int64_t deadline_ns);
+  // When the pending timeout of `ev` is due; TimerQueue::kNever: it has none.
+  std::int64_t Deadline(const event* ev) const {
+    return ev->ev_evcallback.evcb_flags & EVLIST_TIMEOUT
+               ? TimerQueue::Deadline(ev)
+               : TimerQueue::kNever;
+  }
   int Del(event* ev, DelWait wait);
   int RemoveTimer(event* ev);
   int Pending(const event* ev, short events, timeval* when);

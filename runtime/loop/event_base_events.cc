@@ -74,6 +74,14 @@ int EventBase::Assign(event* ev, EventBase* base, evutil_socket_t fd,
   return 0;
 }
 
+int EventBase::AddUntil(event* ev, const timeval& timeout,
+                        std::int64_t deadline_ns) {
+  Entrance entrance(this);
+  if (AddInline(ev, &timeout, /*plain=*/false) < 0) return -1;
+  AddDeadline(ev, deadline_ns);
+  return 0;
+}
+
 int EventBase::Adopt(event* ev) {
   if (Flags(ev) != EVLIST_INIT) return -1;
   // Activated from another thread: it stands in its old base's mailbox.

@@ -144,6 +144,35 @@ EVENT2_EXPORT_SYMBOL int percore_runtime_post(struct percore_runtime *runtime,
 EVENT2_EXPORT_SYMBOL int percore_runtime_current_core(
     const struct percore_runtime *runtime);
 
+/* ---- Streams. */
+
+struct bufferevent;
+struct bufferevent_rate_limit_group;
+
+/* Moves a live stream to another base, with its pending input and output, the
+   time its timeouts have left, its rate limits and its TLS state: no byte is
+   lost, doubled or reordered, and bev stays valid. It leaves when the loop has
+   ended its pass over the active callbacks (from its own callback, therefore,
+   after that has returned), at once when no loop runs. From then on it belongs
+   to the target's thread. A filter moves with all below it.
+   0, or -1 with errno set and nothing changed: EBUSY (connecting, looking a
+   name up, moving), ENOTSUP (one half of a pair; a base that threads share),
+   EPERM (another stream is over it: move that), ECANCELED (the target has
+   ended), ENOMEM. Owner thread of bev; the target may be any. */
+EVENT2_EXPORT_SYMBOL int percore_bufferevent_move(struct bufferevent *bev,
+                                                  struct event_base *target);
+
+/* Whether sockets that bev makes to connect get TCP_NODELAY (they do until it
+   is turned off); a socket that it has made is changed too. Owner thread. */
+EVENT2_EXPORT_SYMBOL void percore_bufferevent_set_nodelay(
+    struct bufferevent *bev, int on);
+
+/* Makes two groups of two bases stand for each other: a member that moves to
+   the other base goes on in the group of that base. While both are empty. */
+EVENT2_EXPORT_SYMBOL void percore_rate_limit_group_make_twins(
+    struct bufferevent_rate_limit_group *one,
+    struct bufferevent_rate_limit_group *other);
+
 #ifdef __cplusplus
 }
 #endif
