@@ -120,27 +120,7 @@ int ConnectResult(evutil_socket_t fd) {
 
 // False: still connecting, or failed; everything is done then.
 bool FinishConnect(Stream* s, evutil_socket_t fd) {
-  int result = ConnectResult(fd);
-  int error = errno;
-  if (s->connection_refused) {
-    s->connection_refused = false;
-    result = -1;
-    error = ECONNREFUSED;
-  }
-  if (result == 0) return false;
-  s->connecting = false;
-  if (result < 0) {
-    if (s->connect != nullptr && ConnectState::TryNext(s)) return false;
-    {
-      LeafGuard leaf(s);
-      s->DelEvent(&s->ev_write);
-      s->DelEvent(&s->ev_read);
-    }
-    errno = error;
-    s->RunEvent(BEV_EVENT_ERROR, 0);
-    return false;
-  }
-  if (s->connect != nullptr) ConnectState::Drop(s);
+  if (EndConnect(s, fd) != ConnectEnd::kConnected) return false;
   s->RunEvent(BEV_EVENT_CONNECTED, 0);
   LeafGuard leaf(s);
   if (!(s->enabled & EV_WRITE) || s->write_suspended) {
@@ -242,18 +222,6 @@ void DestructSocket(Stream* s) {
   if ((s->options & BEV_OPT_CLOSE_ON_FREE) && fd >= 0) CloseSocket(fd);
 }
 
-int AdjustOne(Stream* s, event* ev, const timeval& timeout) {
-  if ((ev->ev_evcallback.evcb_flags & EVLIST_INSERTED) == 0) return 0;
-  if (!Stream::IsSet(timeout)) return s->base()->RemoveTimer(ev);
-  return s->base()->Add(ev, &timeout);
-}
-
-int AdjustSocketTimeouts(Stream* s) {
-  int result = AdjustOne(s, &s->ev_read, s->timeout_read);
-  if (AdjustOne(s, &s->ev_write, s->timeout_write) < 0) result = -1;
-  return result;
-}
-
 int FlushSocket(Stream*, short, bufferevent_flush_mode) { return 0; }
 
 evutil_socket_t SocketFd(Stream* s) { return s->ev_read.ev_fd; }
@@ -299,6 +267,49 @@ Stream* NewSocketStream(EventBase* base, evutil_socket_t fd, int options) {
   return s;
 }
 
+namespace {
+
+int AdjustOne(Stream* s, event* ev, const timeval& timeout) {
+  if ((ev->ev_evcallback.evcb_flags & EVLIST_INSERTED) == 0) return 0;
+  if (!Stream::IsSet(timeout)) return s->base()->RemoveTimer(ev);
+  return s->base()->Add(ev, &timeout);
+}
+
+}  // namespace
+
+int AdjustSocketTimeouts(Stream* s) {
+  int result = AdjustOne(s, &s->ev_read, s->timeout_read);
+  if (AdjustOne(s, &s->ev_write, s->timeout_write) < 0) result = -1;
+  return result;
+}
+
+ConnectEnd EndConnect(Stream* s, evutil_socket_t fd) {
+  int result = ConnectResult(fd);
+  int error = errno;
+  if (s->connection_refused) {
+    s->connection_refused = false;
+    result = -1;
+    error = ECONNREFUSED;
+  }
+  if (result == 0) return ConnectEnd::kPending;
+  s->connecting = false;
+  if (result < 0) {
+    if (s->connect != nullptr && ConnectState::TryNext(s)) {
+      return ConnectEnd::kPending;
+    }
+    {
+      LeafGuard leaf(s);
+      s->DelEvent(&s->ev_write);
+      s->DelEvent(&s->ev_read);
+    }
+    errno = error;
+    s->RunEvent(BEV_EVENT_ERROR, 0);
+    return ConnectEnd::kFailed;
+  }
+  if (s->connect != nullptr) ConnectState::Drop(s);
+  return ConnectEnd::kConnected;
+}
+
 int AwaitConnect(Stream* s) {
   LeafGuard leaf(s);
   s->connecting = true;
@@ -323,10 +334,11 @@ int ReplaceSocket(Stream* s, evutil_socket_t fd) {
   s->DelEvent(&s->ev_write);
   const int priority = s->ev_read.ev_evcallback.evcb_pri;
   EventBase* base = s->base();
+  // The kind's own handlers stay.
   EventBase::Assign(&s->ev_read, base, fd, EV_READ | EV_PERSIST | EV_FINALIZE,
-                    OnReadable, s);
+                    s->ev_read.ev_evcallback.evcb_cb_union.evcb_callback, s);
   EventBase::Assign(&s->ev_write, base, fd, EV_WRITE | EV_PERSIST | EV_FINALIZE,
-                    OnWritable, s);
+                    s->ev_write.ev_evcallback.evcb_cb_union.evcb_callback, s);
   base->SetPriority(&s->ev_read, priority);
   base->SetPriority(&s->ev_write, priority);
   return 0;

@@ -15,7 +15,11 @@ while read -r name; do
   case $name in
     libc.so.6 | ld-linux-*) ;;
     # libevent_pthreads stands on libevent_core, as Debian's does.
-    libevent_core-2.1.so.7) [[ $soname == libevent_pthreads-* ]] || fault "needs $name" ;;
+    libevent_core-2.1.so.7)
+      [[ $soname == libevent_pthreads-* || $soname == libevent_openssl-* ]] ||
+        fault "needs $name"
+      ;;
+    libssl.so.3 | libcrypto.so.3) [[ $soname == libevent_openssl-* ]] || fault "needs $name" ;;
     *) fault "needs $name, and only libc and ld.so are allowed" ;;
   esac
 done < <(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")
@@ -44,6 +48,7 @@ done <<<"$defined"
 # Whatever is not libc's must come from inside.
 while read -r binding name; do
   [[ -n $name && $name != *@GLIBC_* && $binding != WEAK ]] || continue
+  [[ $soname != libevent_openssl-* || $name != *@OPENSSL_* ]] || continue
   [[ $soname == libevent_pthreads-* && $name == percore_* ]] ||
     fault "wants $name from outside"
 done < <(awk '$7 == "UND" {print $5, $8}' <<<"$table")

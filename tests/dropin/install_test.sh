@@ -1,8 +1,8 @@
 #!/bin/bash
-# install_test.sh INSTALL PROGRAM.c TWO_SCOPES.c: what //:install lays out is found and
+# install_test.sh INSTALL PROGRAM.c TWO_SCOPES.c TLS_PROGRAM.c: what //:install lays out is found and
 # used as libevent's is.
 set -u
-install=$1 program=$2 two_scopes=$3
+install=$1 program=$2 two_scopes=$3 tls_program=$4
 prefix=$TEST_TMPDIR/prefix
 bad=0
 fault() {
@@ -18,7 +18,7 @@ DESTDIR=$TEST_TMPDIR/staged "$install" /usr || fault "with DESTDIR"
 grep -q '^prefix=/usr$' "$TEST_TMPDIR/staged/usr/lib/pkgconfig/libevent.pc" ||
   fault "DESTDIR is in libevent.pc"
 
-for name in libevent libevent_core libevent_pthreads; do
+for name in libevent libevent_core libevent_openssl libevent_pthreads; do
   for link in $name-2.1.so.7 $name.so; do
     [[ $(readlink "$prefix/lib/$link") == "$name-2.1.so.7.0.1" ]] || fault "$link"
   done
@@ -42,7 +42,7 @@ g++ -std=c++20 -I"$prefix/include" -fsyntax-only "$TEST_TMPDIR/all.cc" ||
   fault "the C++ headers"
 
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-for name in libevent libevent_core libevent_pthreads percore; do
+for name in libevent libevent_core libevent_openssl libevent_pthreads percore; do
   pkg-config --exists --print-errors $name || fault "$name.pc"
   [[ $(pkg-config --variable=prefix $name) == "$prefix" ]] || fault "$name.pc: prefix"
 done
@@ -57,7 +57,7 @@ declared=$(cd "$prefix/include" &&
     grep -oE '[a-z0-9_]+ ?\(' | grep -oE '^[a-z0-9_]+' |
     grep -E '^(event|evutil|evthread|evwatch|libevent|percore)_' | sort -u)
 [[ $(wc -l <<<"$declared") -gt 100 ]] || fault "only these are declared: $declared"
-exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_pthreads}.so |
+exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_openssl,_pthreads}.so |
   awk 'NF == 3 {print $3}' | sort -u)
 unwritten='event_(err|errx|warn|warnx|msgx|sock_err|sock_warn|disable_debug_mode)'
 unwritten+='|evthread_get_(lock|condition)_callbacks|percore_state'
@@ -88,6 +88,16 @@ LD_LIBRARY_PATH=$prefix/lib ldd "$TEST_TMPDIR/with libevent" |
 run static "" gcc $flags "$program" "$prefix/lib/libevent_pthreads.a" \
   "$prefix/lib/libevent.a" $(sed -n 's/^Libs.private: //p' "$prefix/lib/pkgconfig/libevent.pc")
 ! ldd "$TEST_TMPDIR/static" | grep -q libevent || fault "static is not"
+
+# TLS, whose library has a copy of the streams of its own: with each of the others.
+for libs in libevent libevent_core; do
+  # shellcheck disable=SC2046,SC2086
+  run "tls with $libs" "$prefix/lib" \
+    gcc $flags "$tls_program" -L"$prefix/lib" -levent_openssl -l"${libs#lib}" -lssl -lcrypto
+done
+# shellcheck disable=SC2046,SC2086
+run "tls static" "" gcc $flags "$tls_program" "$prefix/lib/libevent_openssl.a" \
+  "$prefix/lib/libevent.a" $(sed -n 's/^Libs.private: //p' "$prefix/lib/pkgconfig/libevent_openssl.pc")
 
 # Both libraries in one process, in scopes of their own: one state.
 # shellcheck disable=SC2086

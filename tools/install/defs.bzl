@@ -55,7 +55,14 @@ merged_archive = rule(
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
 )
 
-def dropin_library(name, archive, version_script, soname = None, linkopts = [], **kwargs):
+def dropin_library(
+        name,
+        archive,
+        version_script,
+        soname = None,
+        linkopts = [],
+        additional_linker_inputs = [],
+        **kwargs):
     """A shared library that needs only libc; `name` is its file name.
 
     Args:
@@ -64,6 +71,7 @@ def dropin_library(name, archive, version_script, soname = None, linkopts = [], 
       version_script: a .lds file that says what is exported.
       soname: if another than `name` without its last two numbers.
       linkopts: put before the house's own.
+      additional_linker_inputs: files that `linkopts` name.
       **kwargs: as of cc_binary.
     """
     cc_binary(
@@ -86,7 +94,7 @@ def dropin_library(name, archive, version_script, soname = None, linkopts = [], 
         ],
         linkshared = True,
         linkstatic = True,
-        additional_linker_inputs = [archive, version_script],
+        additional_linker_inputs = additional_linker_inputs + [archive, version_script],
         **kwargs
     )
 

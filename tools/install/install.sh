@@ -21,7 +21,7 @@ put() { # source, destination
   install -m "$3" "$1" "$2"
 }
 
-for name in libevent libevent_core libevent_pthreads; do
+for name in libevent libevent_core libevent_openssl libevent_pthreads; do
   real=$name-2.1.so.7.0.1
   put "$from/$real" "$lib/$real" 755
   ln -sfn "$real" "$lib/$name-2.1.so.7"
@@ -32,9 +32,11 @@ put "$from/percore_archive.a" "$lib/libpercore.a" 644
 for name in libevent libevent_core libevent_pthreads; do
   ln -sfn libpercore.a "$lib/$name.a"
 done
+put "$from/percore_tls_archive.a" "$lib/libpercore_tls.a" 644
+ln -sfn libpercore_tls.a "$lib/libevent_openssl.a"
 cp -rL --no-preserve=mode "$from/headers/." "$root/include/"
 
-pc() { # name, version, description, libs, requires
+pc() { # name, version, description, libs, requires, private libs
   cat >"$lib/pkgconfig/$1.pc" <<PC
 prefix=$prefix
 libdir=\${prefix}/lib
@@ -45,12 +47,14 @@ Description: $3
 Version: $2
 Requires: ${5:-}
 Libs: -L\${libdir} $4
-Libs.private: -lstdc++ -lm -pthread
+Libs.private: ${6:-}-lstdc++ -lm -pthread
 Cflags: -I\${includedir}
 PC
 }
 pc libevent 2.1.12-stable "percore in libevent's place" -levent
 pc libevent_core 2.1.12-stable "percore in libevent_core's place" -levent_core
 pc libevent_pthreads 2.1.12-stable "threads for libevent" -levent_pthreads libevent
+pc libevent_openssl 2.1.12-stable "TLS streams for libevent" -levent_openssl libevent \
+  "-lssl -lcrypto "
 pc percore 0.1.0 "thread-per-core event runtime (C++20)" "-lpercore -pthread"
 echo "percore: installed in $root"
