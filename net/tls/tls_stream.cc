@@ -211,6 +211,7 @@ void UnlinkTls(Stream* stream) {
   }
   below->output_buffer.RemoveCallback(s->below_output);
   s->below_output = nullptr;
+  below->above = nullptr;
   if (!owns) s->EncryptAll();
   s->wire->LeaveTo(-1);
   if (owns) {
@@ -392,6 +393,7 @@ TlsStream* TlsStream::NewFilter(EventBase* base, Stream* below, SSL* ssl,
   s->wire->AttachTo(ssl, /*keep=*/false);
   s->below = below;
   below->Ref();
+  below->above = s;
   below->SetCallbacks(OnBelowReadable, OnBelowWritable, OnBelowEvent,
                       static_cast<Stream*>(s));
   // semantics 13.11
