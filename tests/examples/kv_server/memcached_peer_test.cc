@@ -21,10 +21,13 @@ TEST(MemcachedPeer, AnswersAsTheModelDoes) {
   // memcached does not say which port it was given: 0 is no use, so the test
   // takes one from the system and releases it just before.
   const int port = UnusedPort();
-  ServerProcess memcached("/usr/bin/memcached",
-                          {"-u", "root", "-l", "127.0.0.1", "-p",
-                           std::to_string(port), "-m", "256"},
-                          /*greeting=*/false);
+  ServerProcess memcached(
+      "/usr/bin/memcached",
+      {"-u", "root", "-l", "127.0.0.1", "-p", std::to_string(port), "-m", "256",
+       // One thread: by the next command the answer to the
+       // last no longer refers to its item.
+       "-t", "1", "-o", "no_lru_crawler,no_lru_maintainer"},
+      /*greeting=*/false);
   for (int i = 0; i < 500 && !TcpClient(port).connected(); ++i) {
     usleep(10000);  // until the other process listens
   }
