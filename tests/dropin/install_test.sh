@@ -55,7 +55,7 @@ declared=$(cd "$prefix/include" &&
   gcc -E -P -I. -xc - | tr '\n' ' ' |
     grep -oE '__attribute__ ?\(\(visibility\("default"\)\)\)[^;]*;' |
     grep -oE '[a-z0-9_]+ ?\(' | grep -oE '^[a-z0-9_]+' |
-    grep -E '^(event|evutil|evthread|evwatch|libevent|percore)_' | sort -u)
+    grep -E '^(bufferevent|ev_token_bucket_cfg|evbuffer|evconnlistener|event|evutil)_|^(evthread|evwatch|libevent|percore)_' | sort -u)
 [[ $(wc -l <<<"$declared") -gt 100 ]] || fault "only these are declared: $declared"
 exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_openssl,_pthreads}.so |
   awk 'NF == 3 {print $3}' | sort -u)
