@@ -300,8 +300,8 @@ TEST_F(TlsContextTest, AnOrderlyEnd) {
   Handshake("server.test");
   EXPECT_TRUE(TlsShutdown(*client_).ok());
   EXPECT_FALSE(TlsShutdown(*client_).ok());
-  ASSERT_TRUE(compat::RunUntil(
-      base_.get(), [&] { return server_->Got(BEV_EVENT_EOF); }));
+  ASSERT_TRUE(compat::RunUntil(base_.get(),
+                               [&] { return server_->Got(BEV_EVENT_EOF); }));
   EXPECT_TRUE(TlsError(*server_).ok());
 }
 
@@ -309,8 +309,8 @@ TEST_F(TlsContextTest, ACutReadsAsUnavailable) {
   MakeContexts();
   Handshake("server.test");
   server_.reset();
-  ASSERT_TRUE(compat::RunUntil(
-      base_.get(), [&] { return client_->Got(BEV_EVENT_ERROR); }));
+  ASSERT_TRUE(compat::RunUntil(base_.get(),
+                               [&] { return client_->Got(BEV_EVENT_ERROR); }));
   EXPECT_EQ(status_.code(), absl::StatusCode::kUnavailable) << status_;
 }
 
