@@ -31,6 +31,7 @@ port_of() { # file
 
 # --- Our server -------------------------------------------------------------------------
 
+rm -f ours.port
 "$echo_server" cert.pem key.pem >ours.port 2>ours.log &
 pids+=($!)
 port=$(port_of ours.port)
