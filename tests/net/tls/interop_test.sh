@@ -2,7 +2,7 @@
 # interop_test.sh TLS_ECHO TLS_CLIENT: our server with openssl s_client and python's ssl as
 # clients, our client with openssl s_server and python's ssl as servers; TLS 1.2 and 1.3.
 set -u
-echo_server=$1 client=$2
+echo_server=$(realpath "$1") client=$(realpath "$2")
 cd "$TEST_TMPDIR" || exit 1
 bad=0
 fault() {
