@@ -176,7 +176,8 @@ absl::StatusOr<TlsContext> TlsContext::Client(const TlsClientOptions& options) {
     SSL_CTX_sess_set_new_cb(ctx, [](SSL* ssl, SSL_SESSION* session) {
       auto* self =
           static_cast<Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-      return self != nullptr && self->sessions->Keep(ssl, session) ? 1 : 0;
+      if (self != nullptr) self->sessions->Keep(ssl, session);
+      return 0;  // the reference stays OpenSSL's
     });
   }
   return TlsContext(std::move(impl));

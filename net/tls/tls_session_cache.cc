@@ -32,18 +32,22 @@ void TlsSessionCache::Offer(SSL* ssl, const std::string& host) {
   }
 }
 
-bool TlsSessionCache::Keep(SSL* ssl, SSL_SESSION* session) {
+void TlsSessionCache::Keep(SSL* ssl, SSL_SESSION* session) {
   const auto* host =
       static_cast<const std::string*>(SSL_get_ex_data(ssl, HostIndex()));
-  if (host == nullptr || !SSL_SESSION_is_resumable(session)) return false;
+  if (host == nullptr || !SSL_SESSION_is_resumable(session)) return;
+  // A copy: OpenSSL marks the connection's own as not resumable when that is
+  // freed without close_notify, as connections are (RFC 5246, section 7.2.1,
+  // allows to resume it).
+  Session copy(SSL_SESSION_dup(session));
+  if (copy == nullptr) return;
   MutexLock lock(&mutex_);
   if (SSL_SESSION_get_protocol_version(session) <= TLS1_2_VERSION) {
     std::erase_if(sessions_,
                   [&](const auto& kept) { return kept.first == *host; });
   }
   if (sessions_.size() == most_) sessions_.pop_front();
-  sessions_.emplace_back(*host, Session(session));
-  return true;
+  sessions_.emplace_back(*host, std::move(copy));
 }
 
 std::size_t TlsSessionCache::size() const {

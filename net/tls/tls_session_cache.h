@@ -24,8 +24,8 @@ class TlsSessionCache {
 
   // `ssl` is to `host`: resumes what is kept, and what it gets will be kept.
   void Offer(SSL* ssl, const std::string& host);
-  // From SSL_CTX_sess_set_new_cb: true if the reference is taken.
-  bool Keep(SSL* ssl, SSL_SESSION* session);
+  // From SSL_CTX_sess_set_new_cb; keeps a copy.
+  void Keep(SSL* ssl, SSL_SESSION* session);
   std::size_t size() const;
 
  private:

@@ -55,11 +55,10 @@ declared=$(cd "$prefix/include" &&
   gcc -E -P -I. -xc - | tr '\n' ' ' |
     grep -oE '__attribute__ ?\(\(visibility\("default"\)\)\)[^;]*;' |
     grep -oE '[a-z0-9_]+ ?\(' | grep -oE '^[a-z0-9_]+' |
-    grep -E '^(bufferevent|ev_token_bucket_cfg|evbuffer|evconnlistener|event|evutil|evthread|evwatch|libevent|percore)_' |
-    sort -u)
+    grep -E '^(bufferevent|ev_token_bucket_cfg|evbuffer|evconnlistener|event|evutil)_|^(evthread|evwatch|libevent|percore)_' | sort -u)
 [[ $(wc -l <<<"$declared") -gt 100 ]] || fault "only these are declared: $declared"
 exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_openssl,_pthreads}.so |
-  awk 'NF == 3 && $2 !~ /[dbtr]/ {print $3}' | sort -u)
+  awk 'NF == 3 && $2 ~ /^[A-Zu]$/ {print $3}' | sort -u)
 unwritten='event_(err|errx|warn|warnx|msgx|sock_err|sock_warn|disable_debug_mode)'
 unwritten+='|evthread_get_(lock|condition)_callbacks|percore_state'
 unwritten+='|percore_use_pthreads(_with_flags)?'
