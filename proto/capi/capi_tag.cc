@@ -53,8 +53,8 @@ int evtag_decode_int64(ev_uint64_t* pnumber, struct evbuffer* evbuf) {
   return Result(tag::TakeInt(Buffer::From(evbuf), pnumber));
 }
 
-void evtag_marshal(struct evbuffer* evbuf, ev_uint32_t number,
-                   const void* data, ev_uint32_t len) {
+void evtag_marshal(struct evbuffer* evbuf, ev_uint32_t number, const void* data,
+                   ev_uint32_t len) {
   tag::Marshal(Buffer::From(evbuf), number, data, len);
 }
 

@@ -21,16 +21,41 @@ class Locked {
   Buffer* b_;
 };
 
-// The first bytes in one piece: at most `most`, as many as there are.
-struct Front {
-  Front(Buffer* b, std::size_t most)
-      : size(std::min(most, b->size())),
-        data(b->PullUp(static_cast<ev_ssize_t>(size))) {
-    if (data == nullptr) size = 0;
+// The first bytes in one piece: at most `most`, as many as there are. The
+// segments stay as they are, so that payloads can be moved.
+class Front {
+ public:
+  Front(Buffer* b, std::size_t most) : size(std::min(most, b->size())) {
+    iovec pieces[kMost];
+    const int n =
+        b->Peek(static_cast<ev_ssize_t>(size), nullptr, pieces, kMost);
+    if (n == 1 && pieces[0].iov_len >= size) {
+      data = static_cast<const unsigned char*>(pieces[0].iov_base);
+      return;
+    }
+    std::size_t copied = 0;
+    for (int i = 0; i < n && copied < size; ++i) {
+      const std::size_t part = std::min(pieces[i].iov_len, size - copied);
+      std::memcpy(bytes_ + copied, pieces[i].iov_base, part);
+      copied += part;
+    }
+    size = copied;  // less when a file cannot be read
+    data = bytes_;
   }
+  Front(const Front&) = delete;
+  Front& operator=(const Front&) = delete;
+
+  // Not more than this is asked for.
+  static constexpr int kMost = 2 * kMaxIntSize;
+
   std::size_t size;
   const unsigned char* data;
+
+ private:
+  unsigned char bytes_[kMost];
 };
+static_assert(Front::kMost >= static_cast<int>(kMaxHeaderSize) &&
+              Front::kMost >= static_cast<int>(kMaxInt64Size));
 
 template <typename T>
 bool TakeIntOf(Buffer* in, std::size_t most, T* number) {
@@ -217,13 +242,12 @@ bool UnmarshalTimeval(Buffer* in, std::uint32_t need, timeval* tv) {
   std::uint32_t tag;
   const int length = TakeHeader(in, &tag);
   if (length < 0) return false;
-  const Front front(in, std::min<std::size_t>(length, 2 * kMaxIntSize));
+  const Front front(in, std::min<std::size_t>(length, Front::kMost));
   std::uint32_t sec;
   std::uint32_t usec;
   const std::size_t n = DecodeInt(front.data, front.size, &sec);
-  const bool ok =
-      tag == need && n != 0 &&
-      DecodeInt(front.data + n, front.size - n, &usec) != 0;
+  const bool ok = tag == need && n != 0 &&
+                  DecodeInt(front.data + n, front.size - n, &usec) != 0;
   if (!in->Drain(length) || !ok) return false;
   tv->tv_sec = sec;
   tv->tv_usec = usec;

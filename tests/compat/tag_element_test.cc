@@ -222,26 +222,22 @@ TEST(TagElement, AnotherTag) {
   char* text = nullptr;
   char data[2] = {'x', 'y'};
   timeval tv = {7, 7};
-  EXPECT_EQ(left([&](evbuffer* b) {
-              return evtag_unmarshal_int(b, 5, &number);
-            }),
-            "02 01 02 77");
-  EXPECT_EQ(left([&](evbuffer* b) {
-              return evtag_unmarshal_int64(b, 5, &number64);
-            }),
-            "02 01 02 77");
-  EXPECT_EQ(left([&](evbuffer* b) {
-              return evtag_unmarshal_string(b, 5, &text);
-            }),
-            "01 02 77");
+  EXPECT_EQ(
+      left([&](evbuffer* b) { return evtag_unmarshal_int(b, 5, &number); }),
+      "02 01 02 77");
+  EXPECT_EQ(
+      left([&](evbuffer* b) { return evtag_unmarshal_int64(b, 5, &number64); }),
+      "02 01 02 77");
+  EXPECT_EQ(
+      left([&](evbuffer* b) { return evtag_unmarshal_string(b, 5, &text); }),
+      "01 02 77");
   EXPECT_EQ(left([&](evbuffer* b) {
               return evtag_unmarshal_fixed(b, 5, data, sizeof(data));
             }),
             "01 02 77");
-  EXPECT_EQ(left([&](evbuffer* b) {
-              return evtag_unmarshal_timeval(b, 5, &tv);
-            }),
-            "77");
+  EXPECT_EQ(
+      left([&](evbuffer* b) { return evtag_unmarshal_timeval(b, 5, &tv); }),
+      "77");
   EXPECT_EQ(number, 0x5555u);
   EXPECT_EQ(number64, 0x5555u);
   EXPECT_EQ(text, nullptr);

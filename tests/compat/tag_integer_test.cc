@@ -122,9 +122,9 @@ TEST(TagInteger, Truncated) {
 
 // semantics 23.2: zeros in front are digits, and the unused nibble is ignored
 TEST(TagInteger, LongerThanNeeded) {
-  for (const Vector& v : {Vector{5, "15 00"}, Vector{5, "15 0f"},
-                          Vector{5, "25 00"}, Vector{0, "70 00 00 00 00"},
-                          Vector{0x21, "11 2f"}}) {
+  for (const Vector& v :
+       {Vector{5, "15 00"}, Vector{5, "15 0f"}, Vector{5, "25 00"},
+        Vector{0, "70 00 00 00 00"}, Vector{0x21, "11 2f"}}) {
     BufferPtr buf = FromHex(v.hex);
     ev_uint32_t number = 0x5555;
     EXPECT_EQ(evtag_decode_int(&number, buf.get()), 0) << v.hex;

@@ -30,8 +30,8 @@ inline std::string Bytes(std::string_view hex) {
       ++i;
       continue;
     }
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr,
-                                         16));
+    bytes += static_cast<char>(
+        std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
     i += 2;
   }
   return bytes;
