@@ -1,8 +1,7 @@
 /*
  * The one header of libevent 1.x: everything, on one current base.
  *
- * New programs include <event2/...>. The names of later parts of percore
- * (tags) join here with those parts.
+ * New programs include <event2/...>.
  */
 #ifndef PERCORE_EVENT_H_
 #define PERCORE_EVENT_H_
@@ -33,5 +32,9 @@
 #include <event2/bufferevent_struct.h>
 
 #include <event2/bufferevent_compat.h>
+
+#include <event2/tag.h>
+
+#include <event2/tag_compat.h>
 
 #endif /* PERCORE_EVENT_H_ */

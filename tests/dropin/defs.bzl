@@ -1,6 +1,6 @@
 """elf_test: the rules of a drop-in library, checked by elf_check.sh."""
 
-def elf_test(name, library, soname, exports, required = None, **kwargs):
+def elf_test(name, library, soname, exports, required = [], **kwargs):
     native.sh_test(
         name = name,
         size = "small",
@@ -9,8 +9,8 @@ def elf_test(name, library, soname, exports, required = None, **kwargs):
             "$(location %s)" % library,
             soname,
             "'%s'" % exports,
-        ] + (["$(location %s)" % required] if required else []),
-        data = [library] + ([required] if required else []),
+        ] + ["$(location %s)" % file for file in required],
+        data = [library] + required,
         # A sanitizer's runtime is a library of its own, which the rules forbid.
         tags = [
             "no-asan",

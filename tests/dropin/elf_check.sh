@@ -1,9 +1,10 @@
 #!/bin/bash
-# elf_check.sh LIBRARY SONAME EXPORTS [REQUIRED]: the rules of a drop-in library.
+# elf_check.sh LIBRARY SONAME EXPORTS [REQUIRED...]: the rules of a drop-in library.
 # EXPORTS: an extended regular expression that every exported name must match.
-# REQUIRED: a file of names, one a line, that must all be exported.
+# REQUIRED: files of names, one a line, that must all be exported.
 set -u
-library=$1 soname=$2 exports=$3 required=${4:-}
+library=$1 soname=$2 exports=$3
+shift 3
 bad=0
 fault() {
   echo "FAIL ${library##*/}: $*"
@@ -53,11 +54,11 @@ while read -r binding name; do
     fault "wants $name from outside"
 done < <(awk '$7 == "UND" {print $5, $8}' <<<"$table")
 
-if [[ -n $required ]]; then
+for required in "$@"; do
   while read -r name; do
     [[ -n $name && $name != '#'* ]] || continue
     grep -qw -- "$name" <<<"$defined" || fault "does not export $name"
   done <"$required"
-fi
+done
 [[ $bad == 0 ]] && echo "ok ${library##*/}: $count exported names"
 exit $bad

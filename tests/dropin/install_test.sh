@@ -1,8 +1,8 @@
 #!/bin/bash
-# install_test.sh INSTALL PROGRAM.c TWO_SCOPES.c TLS_PROGRAM.c: what //:install lays out is found and
-# used as libevent's is.
+# install_test.sh INSTALL PROGRAM.c TWO_SCOPES.c TLS_PROGRAM.c TAG_PROGRAM.c: what
+# //:install lays out is found and used as libevent's is.
 set -u
-install=$1 program=$2 two_scopes=$3 tls_program=$4
+install=$1 program=$2 two_scopes=$3 tls_program=$4 tag_program=$5
 prefix=$TEST_TMPDIR/prefix
 bad=0
 fault() {
@@ -18,7 +18,7 @@ DESTDIR=$TEST_TMPDIR/staged "$install" /usr || fault "with DESTDIR"
 grep -q '^prefix=/usr$' "$TEST_TMPDIR/staged/usr/lib/pkgconfig/libevent.pc" ||
   fault "DESTDIR is in libevent.pc"
 
-for name in libevent libevent_core libevent_openssl libevent_pthreads; do
+for name in libevent libevent_core libevent_extra libevent_openssl libevent_pthreads; do
   for link in $name-2.1.so.7 $name.so; do
     [[ $(readlink "$prefix/lib/$link") == "$name-2.1.so.7.0.1" ]] || fault "$link"
   done
@@ -42,7 +42,7 @@ g++ -std=c++20 -I"$prefix/include" -fsyntax-only "$TEST_TMPDIR/all.cc" ||
   fault "the C++ headers"
 
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-for name in libevent libevent_core libevent_openssl libevent_pthreads percore; do
+for name in libevent libevent_core libevent_extra libevent_openssl libevent_pthreads percore; do
   pkg-config --exists --print-errors $name || fault "$name.pc"
   [[ $(pkg-config --variable=prefix $name) == "$prefix" ]] || fault "$name.pc: prefix"
 done
@@ -55,12 +55,14 @@ declared=$(cd "$prefix/include" &&
   gcc -E -P -I. -xc - | tr '\n' ' ' |
     grep -oE '__attribute__ ?\(\(visibility\("default"\)\)\)[^;]*;' |
     grep -oE '[a-z0-9_]+ ?\(' | grep -oE '^[a-z0-9_]+' |
-    grep -E '^(bufferevent|ev_token_bucket_cfg|evbuffer|evconnlistener|event|evutil)_|^(evthread|evwatch|libevent|percore)_' | sort -u)
+    grep -E '^(bufferevent|ev_token_bucket_cfg|evbuffer|evconnlistener|event|evtag|evutil|evthread|evwatch|libevent|percore)_' |
+    sort -u)
 [[ $(wc -l <<<"$declared") -gt 100 ]] || fault "only these are declared: $declared"
-exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_openssl,_pthreads}.so |
+exported=$(nm -D --defined-only "$prefix"/lib/libevent{_core,_extra,_openssl,_pthreads}.so |
   awk 'NF == 3 && $2 ~ /^[A-Zu]$/ {print $3}' | sort -u)
 unwritten='event_(err|errx|warn|warnx|msgx|sock_err|sock_warn|disable_debug_mode)'
 unwritten+='|evthread_get_(lock|condition)_callbacks|percore_state'
+unwritten+='|evtag_(decode_int|decode_int64|decode_tag|encode_tag)'
 unwritten+='|percore_use_pthreads(_with_flags)?'
 for name in $(comm -13 <(echo "$declared") <(echo "$exported")); do
   [[ $name =~ ^($unwritten)$ ]] || fault "$name is exported and in no header"
@@ -88,6 +90,13 @@ LD_LIBRARY_PATH=$prefix/lib ldd "$TEST_TMPDIR/with libevent" |
 run static "" gcc $flags "$program" "$prefix/lib/libevent_pthreads.a" \
   "$prefix/lib/libevent.a" $(sed -n 's/^Libs.private: //p' "$prefix/lib/pkgconfig/libevent.pc")
 ! ldd "$TEST_TMPDIR/static" | grep -q libevent || fault "static is not"
+
+# Tags, on buffers of the other library: with libevent, and with its two halves.
+for libs in libevent "libevent_extra libevent_core"; do
+  # shellcheck disable=SC2046,SC2086
+  run "tags with ${libs%% *}" "$prefix/lib" \
+    gcc $flags "$tag_program" $(pkg-config --libs $libs)
+done
 
 # TLS, whose library has a copy of the streams of its own: with each of the others.
 for libs in libevent libevent_core; do

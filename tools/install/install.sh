@@ -21,7 +21,7 @@ put() { # source, destination
   install -m "$3" "$1" "$2"
 }
 
-for name in libevent libevent_core libevent_openssl libevent_pthreads; do
+for name in libevent libevent_core libevent_extra libevent_openssl libevent_pthreads; do
   real=$name-2.1.so.7.0.1
   put "$from/$real" "$lib/$real" 755
   ln -sfn "$real" "$lib/$name-2.1.so.7"
@@ -29,7 +29,7 @@ for name in libevent libevent_core libevent_openssl libevent_pthreads; do
 done
 # One archive under the names that -static asks for; libevent_pthreads is part of it.
 put "$from/percore_archive.a" "$lib/libpercore.a" 644
-for name in libevent libevent_core libevent_pthreads; do
+for name in libevent libevent_core libevent_extra libevent_pthreads; do
   ln -sfn libpercore.a "$lib/$name.a"
 done
 put "$from/percore_tls_archive.a" "$lib/libpercore_tls.a" 644
@@ -53,6 +53,7 @@ PC
 }
 pc libevent 2.1.12-stable "percore in libevent's place" -levent
 pc libevent_core 2.1.12-stable "percore in libevent_core's place" -levent_core
+pc libevent_extra 2.1.12-stable "percore in libevent_extra's place" -levent_extra libevent_core
 pc libevent_pthreads 2.1.12-stable "threads for libevent" -levent_pthreads libevent
 pc libevent_openssl 2.1.12-stable "TLS streams for libevent" -levent_openssl libevent \
   "-lssl -lcrypto "
