@@ -249,7 +249,10 @@ TEST_P(EveryKindTest, ThePeersCloseIsTheEnd) {
       Run([](Ends (*make)()) -> Task<absl::Status> {
         Ends ends = make();
         EXPECT_TRUE((co_await ends.first.Write("last")).ok());
-        EXPECT_TRUE((co_await ends.first.Drain()).ok());
+        // A pair hands over when the other end reads, or at the close.
+              if (ends.first.stream()->kind() != StreamKind::kPair) {
+                EXPECT_TRUE((co_await ends.first.Drain()).ok());
+              }
         ends.first.Close();
         const auto line = co_await ends.second.ReadLine();
         EXPECT_TRUE(IsEndOfStream(line.status())) << line.status();
