@@ -250,9 +250,9 @@ TEST_P(EveryKindTest, ThePeersCloseIsTheEnd) {
         Ends ends = make();
         EXPECT_TRUE((co_await ends.first.Write("last")).ok());
         // A pair hands over when the other end reads, or at the close.
-              if (ends.first.stream()->kind() != StreamKind::kPair) {
-                EXPECT_TRUE((co_await ends.first.Drain()).ok());
-              }
+        if (ends.first.stream()->kind() != StreamKind::kPair) {
+          EXPECT_TRUE((co_await ends.first.Drain()).ok());
+        }
         ends.first.Close();
         const auto line = co_await ends.second.ReadLine();
         EXPECT_TRUE(IsEndOfStream(line.status())) << line.status();
