@@ -82,13 +82,20 @@ absl::Status Appended(StreamDoor* door, bool ok) {
 // Not a member: it must not mind a BufferEvent that moves.
 Task<absl::Status> ShutdownOf(DoorRef door) {
   absl::Status status =
-      co_await WriteWait(door.get(), absl::OkStatus(), /*drain=*/true);
+      co_await WriteWait(door.get(), absl::OkStatus(), WriteWait::kDrained);
   if (!status.ok()) co_return status;
   Stream* s = door->stream();
   if (s->kind() != StreamKind::kSocket) {
-    // A filter or TLS may have last words, a pair its other end to tell.
-    s->Flush(EV_WRITE, BEV_FINISHED);
-    status = co_await WriteWait(door.get(), absl::OkStatus(), /*drain=*/true);
+    // TLS may have last words, a filter too, a pair its other end to tell.
+    WriteWait::Until until = WriteWait::kDrained;
+    if (door->hooks().shutdown != nullptr) {
+      status = door->hooks().shutdown(s);
+      if (!status.ok()) co_return status;
+      until = WriteWait::kEnded;
+    } else {
+      s->Flush(EV_WRITE, BEV_FINISHED);
+    }
+    status = co_await WriteWait(door.get(), absl::OkStatus(), until);
     if (!status.ok()) co_return status;
     s = door->stream();
   }
@@ -142,8 +149,9 @@ absl::StatusOr<BufferEvent> BufferEvent::Filter(BufferEvent below,
   return Adopt(s, connected);
 }
 
-BufferEvent BufferEvent::Adopt(Stream* stream, bool connected) {
-  return BufferEvent(new StreamDoor(stream, connected));
+BufferEvent BufferEvent::Adopt(Stream* stream, bool connected,
+                               StreamHooks hooks) {
+  return BufferEvent(new StreamDoor(stream, connected, hooks));
 }
 
 Stream* BufferEvent::Release() {
@@ -165,6 +173,8 @@ ConnectWait BufferEvent::Connect(std::string host, int port,
                                  std::chrono::nanoseconds timeout) {
   return ConnectWait(door_, std::move(host), port, ConnectTimeoutOf(timeout));
 }
+
+ConnectWait BufferEvent::AwaitConnected() { return ConnectWait(door_); }
 
 ReadWait BufferEvent::Read(std::size_t max) {
   return ReadWait(door_, 1, std::max<std::size_t>(max, 1));
@@ -191,17 +201,17 @@ InputWait BufferEvent::AwaitInput(std::size_t n) { return InputWait(door_, n); }
 WriteWait BufferEvent::Write(std::string_view data) {
   absl::Status status = ReadyToAppend(door_);
   if (status.ok()) status = Appended(door_, output().Add(data));
-  return WriteWait(door_, std::move(status), /*drain=*/false);
+  return WriteWait(door_, std::move(status), WriteWait::kRoom);
 }
 
 WriteWait BufferEvent::Write(Buffer* data) {
   absl::Status status = ReadyToAppend(door_);
   if (status.ok()) status = Appended(door_, output().Take(data));
-  return WriteWait(door_, std::move(status), /*drain=*/false);
+  return WriteWait(door_, std::move(status), WriteWait::kRoom);
 }
 
 WriteWait BufferEvent::Drain() {
-  return WriteWait(door_, absl::OkStatus(), /*drain=*/true);
+  return WriteWait(door_, absl::OkStatus(), WriteWait::kDrained);
 }
 
 Task<absl::Status> BufferEvent::Shutdown() {

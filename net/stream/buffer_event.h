@@ -102,7 +102,8 @@ class BufferEvent {
                                             Transform output);
   // Takes over a stream of any kind, whose callbacks it replaces. `connected`:
   // it can be read from and written to.
-  static BufferEvent Adopt(Stream* stream, bool connected = true);
+  static BufferEvent Adopt(Stream* stream, bool connected = true,
+                           StreamHooks hooks = {});
 
   // The stream, without callbacks, the caller's to free. Null if closed.
   Stream* Release();
@@ -118,6 +119,9 @@ class BufferEvent {
   [[nodiscard]] stream_internal::ConnectWait Connect(
       std::string host, int port,
       std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max());
+
+  // Until what is under way, a TLS handshake, is done. absl::Status.
+  [[nodiscard]] stream_internal::ConnectWait AwaitConnected();
 
   // --- Reading ------------------------------------------------------------
 

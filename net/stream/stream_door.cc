@@ -27,8 +27,8 @@ class StreamDoor::Hold {
   StreamDoor* door_;
 };
 
-StreamDoor::StreamDoor(Stream* s, bool open)
-    : stream_(s), base_(s->base()), open_(open) {
+StreamDoor::StreamDoor(Stream* s, bool open, StreamHooks hooks)
+    : stream_(s), base_(s->base()), open_(open), hooks_(hooks) {
   base_->InitCallback(&wake_, base_->priorities() / 2, &OnWake, this);
   s->SetCallbacks(&OnRead, &OnWrite, &OnEvent, this);
   FitReadWatermark();
@@ -193,6 +193,13 @@ absl::Status StreamDoor::StatusOf(short what, int error) const {
   if (what & BEV_EVENT_TIMEOUT) {
     return absl::DeadlineExceededError(std::string(doing) + ": timed out");
   }
+  if (hooks_.explain != nullptr) {
+    absl::Status why = hooks_.explain(stream_);
+    if (!why.ok()) return why;
+  }
+  if ((what & BEV_EVENT_EOF) && !open_) {
+    return absl::UnavailableError("connect: the peer has hung up");
+  }
   if (what & BEV_EVENT_EOF) {
     return absl::OutOfRangeError("the peer has ended the stream");
   }
@@ -209,8 +216,12 @@ absl::Status StreamDoor::StatusOf(short what, int error) const {
 
 void StreamDoor::ConnectFailed(const absl::Status& why) {
   if (!Waits(StreamWait::kConnect)) return;
-  // Who waits may destroy the stream: the descriptor goes first.
-  AbandonConnect();
+  // Who waits may destroy the stream: this comes first.
+  if (stream_->kind() == StreamKind::kSocket) {
+    AbandonConnect();
+  } else {
+    read_end_ = write_end_ = why;
+  }
   Settle(StreamWait::kConnect, why);
   Wake(StreamWait::kConnect);
 }
@@ -237,6 +248,7 @@ void StreamDoor::Ended(short what, const absl::Status& why) {
   }
   if (!at_end || (what & BEV_EVENT_WRITING)) {
     sides |= StreamWait::kWrite;
+    output_ended_ = at_end;
     write_end_ =
         at_end ? absl::UnavailableError("write: the peer takes no more") : why;
   }

@@ -34,6 +34,15 @@ struct StreamCallbacks {
   absl::AnyInvocable<void(short what, const absl::Status& why)> on_event;
 };
 
+// What a kind that another room makes knows of its streams; each may be null.
+struct StreamHooks {
+  // Why it failed. OK: not known.
+  absl::Status (*explain)(bufferevent* stream) = nullptr;
+  // Begins an orderly end of the output, which the stream tells as
+  // BEV_EVENT_EOF | BEV_EVENT_WRITING when it is done.
+  absl::Status (*shutdown)(bufferevent* stream) = nullptr;
+};
+
 namespace stream_internal {
 
 class StreamWait;
@@ -42,7 +51,7 @@ class StreamDoor {
  public:
   // Takes over the creator's reference. `open`: there is something to read
   // from and write to.
-  StreamDoor(Stream* s, bool open);
+  StreamDoor(Stream* s, bool open, StreamHooks hooks = {});
   StreamDoor(const StreamDoor&) = delete;
   StreamDoor& operator=(const StreamDoor&) = delete;
 
@@ -63,6 +72,9 @@ class StreamDoor {
   // The peer's end, or an error, that later reads or writes would meet again.
   const absl::Status& read_end() const { return read_end_; }
   const absl::Status& write_end() const { return write_end_; }
+  // The output has come to its orderly end.
+  bool output_ended() const { return output_ended_; }
+  const StreamHooks& hooks() const { return hooks_; }
   // An unheard timeout of writing, which is so heard.
   bool TakeStall() { return std::exchange(stalled_, false); }
 
@@ -117,6 +129,8 @@ class StreamDoor {
   std::uint32_t references_ = 1;
   bool open_;
   bool stalled_ = false;
+  bool output_ended_ = false;
+  const StreamHooks hooks_;
   std::size_t read_limit_ = std::size_t{256} << 10;
   std::size_t write_limit_ = std::size_t{256} << 10;
   timeval read_timeout_ = {};

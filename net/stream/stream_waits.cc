@@ -154,13 +154,15 @@ bool WriteWait::AllIsOut() {
 
 bool WriteWait::Look() {
   if (settled()) return true;
-  if (!door()->write_end().ok()) {
+  if (until_ == kEnded && door()->output_ended()) {
+    Settle(absl::OkStatus());
+  } else if (!door()->write_end().ok()) {
     Settle(door()->write_end());
   } else if (door()->TakeStall()) {
     Settle(absl::DeadlineExceededError("write: timed out"));
-  } else if (drain_) {
+  } else if (until_ == kDrained) {
     if (AllIsOut()) Settle(absl::OkStatus());
-  } else {
+  } else if (until_ == kRoom) {
     // Once it waits, it waits for half.
     const std::size_t most =
         waiting() ? door()->write_limit() / 2 : door()->write_limit();
@@ -197,6 +199,11 @@ ConnectWait::ConnectWait(StreamDoor* door, std::string host, int port,
       timeout_(timeout) {}
 
 void ConnectWait::Begin() {
+  if (!is_ours_) {
+    if (door()->open()) Settle(absl::OkStatus());
+    if (!door()->read_end().ok()) Settle(door()->read_end());
+    return;
+  }
   absl::Status status = Start();
   if (status.ok()) return;
   door()->AbandonConnect();
@@ -234,7 +241,7 @@ absl::Status ConnectWait::Start() {
 }
 
 ConnectWait::~ConnectWait() {
-  if (waiting()) door()->AbandonConnect();
+  if (waiting() && is_ours_) door()->AbandonConnect();
 }
 
 }  // namespace percore::stream_internal

@@ -85,10 +85,14 @@ class [[nodiscard]] InputWait final : public StreamWait {
 // Room for more output, or none left of it.
 class WriteWait final : public StreamWait {
  public:
-  // `drain`: until all has been handed to the system. `appended` not OK: it
-  // is the answer.
-  WriteWait(StreamDoor* door, absl::Status appended, bool drain)
-      : StreamWait(door, kWrite), drain_(drain) {
+  enum Until {
+    kRoom,
+    kDrained,  // all has been handed to the system
+    kEnded,    // and the output has come to its orderly end
+  };
+  // `appended` not OK: it is the answer.
+  WriteWait(StreamDoor* door, absl::Status appended, Until until)
+      : StreamWait(door, kWrite), until_(until) {
     if (!appended.ok()) Settle(std::move(appended));
   }
   ~WriteWait() override;
@@ -102,7 +106,7 @@ class WriteWait final : public StreamWait {
                              void* door);
   bool AllIsOut();
 
-  bool drain_;
+  const Until until_;
   // A filter's bytes are out when those of the stream at the bottom are; that
   // is told by a callback of its buffer.
   Stream* bottom_ = nullptr;  // holds a reference
@@ -116,6 +120,9 @@ class [[nodiscard]] ConnectWait final : public StreamWait {
               const timeval& timeout);
   ConnectWait(StreamDoor* door, std::string host, int port,
               const timeval& timeout);
+  // One that is under way.
+  explicit ConnectWait(StreamDoor* door)
+      : StreamWait(door, kConnect), is_ours_(false), timeout_() {}
   ~ConnectWait() override;
   absl::Status await_resume() { return std::move(status()); }
 
@@ -126,6 +133,7 @@ class [[nodiscard]] ConnectWait final : public StreamWait {
  private:
   absl::Status Start();
 
+  const bool is_ours_ = true;
   sockaddr_storage address_;
   socklen_t size_ = 0;  // 0: by name
   std::string host_;

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string_view>
 
-#include "percore/tests/fuzz/driver.h"
 #include "percore/tests/net/buffer/buffer_steps.h"
+#include "tests/fuzz/driver.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
