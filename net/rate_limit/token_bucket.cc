@@ -99,22 +99,20 @@ TokenBucket::TokenBucket(std::int64_t rate, std::int64_t period_ns,
 
 void TokenBucket::Refill(std::int64_t now_ns) {
   if (now_ns <= counted_ns_) return;
-  if (rate_ == 0 || period_ns_ == 0 || level_ >= burst_) {
-    // A full bucket gathers nothing.
-    counted_ns_ = now_ns;
-    return;
-  }
-  const auto rate = static_cast<std::uint64_t>(rate_);
+  const std::uint64_t passed = Distance(counted_ns_, now_ns);
+  counted_ns_ = now_ns;
+  // A full bucket gathers nothing.
+  if (rate_ == 0 || period_ns_ == 0 || level_ >= burst_) return;
   const auto period = static_cast<std::uint64_t>(period_ns_);
-  const Wide gained = Wide{Distance(counted_ns_, now_ns)} * rate / period;
+  const Wide earned = Wide{passed} * static_cast<std::uint64_t>(rate_) + part_;
+  const Wide gained = earned / period;
   if (gained >= Distance(level_, burst_)) {
     level_ = burst_;
-    counted_ns_ = now_ns;
+    part_ = 0;
     return;
   }
   level_ += static_cast<std::int64_t>(gained);
-  // Only the time of whole tokens is used up.
-  counted_ns_ += static_cast<std::int64_t>(gained * period / rate);
+  part_ = static_cast<std::uint64_t>(earned % period);
 }
 
 bool TokenBucket::TryTake(std::int64_t n, std::int64_t now_ns) {
@@ -143,13 +141,11 @@ std::int64_t TokenBucket::TimeUntil(std::int64_t n, std::int64_t now_ns) {
   if (rate_ == 0 || period_ns_ == 0 || n > burst_) return INT64_MAX;
   const auto rate = static_cast<std::uint64_t>(rate_);
   const Wide ns =
-      (Wide{Distance(level_, n)} * static_cast<std::uint64_t>(period_ns_) +
-       rate - 1) /
+      (Wide{Distance(level_, n)} * static_cast<std::uint64_t>(period_ns_) -
+       part_ + rate - 1) /
       rate;
   if (ns > static_cast<std::uint64_t>(INT64_MAX)) return INT64_MAX;
-  const std::int64_t wait =
-      static_cast<std::int64_t>(ns) - (now_ns - counted_ns_);
-  return wait > 0 ? wait : 1;
+  return static_cast<std::int64_t>(ns);
 }
 
 }  // namespace percore

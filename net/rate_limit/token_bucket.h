@@ -81,8 +81,8 @@ class TokenBucket {
   std::int64_t period_ns_;
   std::int64_t burst_;
   std::int64_t level_;
-  // Up to here the level is counted; what is less than a token stays in it.
-  std::int64_t counted_ns_;
+  std::uint64_t part_ = 0;   // of the next token, in parts of a period
+  std::int64_t counted_ns_;  // up to here both are counted
 };
 
 }  // namespace percore
