@@ -286,7 +286,6 @@ class Buffer {
   std::uint32_t references_ = 1;
   std::uint32_t flags_ = 0;
   std::uint8_t bits_ = 0;
-  bool reads_are_large_ = false;  // the last one was
 };
 
 // What one operation holds: the lock if there is one, and segments to release

@@ -27,8 +27,8 @@ struct Kept {
   Kept* next;
 };
 
-constexpr std::size_t kClasses = 2;
-constexpr std::uint32_t kBounds[kClasses] = {64, 8};
+constexpr std::size_t kClasses = 3;
+constexpr std::uint32_t kBounds[kClasses] = {64, 8, 16};
 
 // Plain data, so that reaching it needs no initialisation check.
 struct ThreadPool {
@@ -43,6 +43,7 @@ thread_local ThreadPool pool;
 int ClassOf(std::size_t total) {
   if (total == kLargestGrowth) return 0;
   if (total == kReadSegment) return 1;
+  if (total == 2 * kLargestGrowth) return 2;
   return -1;
 }
 
