@@ -38,7 +38,7 @@ void Buffer::Unref() {
   MemDelete(this);
 }
 
-std::size_t Buffer::size() const {
+std::size_t Buffer::SizeUnderLock() const {
   BufferGuard guard(this, BufferGuard::kLook);
   return length_;
 }
@@ -208,7 +208,7 @@ std::size_t Buffer::AddVectors(const iovec* vectors, int n) {
   return added;
 }
 
-bool Buffer::Prepend(const void* data, std::size_t n) {
+bool Buffer::PrependSlow(const void* data, std::size_t n) {
   BufferGuard guard(this);
   if (n == 0) return true;
   if (bits_ & kFrozenFront) return false;

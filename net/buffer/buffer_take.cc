@@ -5,7 +5,7 @@
 
 namespace percore {
 
-bool Buffer::Drain(std::size_t n) {
+bool Buffer::DrainSlow(std::size_t n) {
   BufferGuard guard(this);
   if (n == 0 || (length_ == 0 && tail_ == nullptr)) return true;
   if (bits_ & kFrozenFront) return length_ == 0;
@@ -52,22 +52,14 @@ void Buffer::DrainLocked(std::size_t n, BufferGuard* doomed) {
   first_->begin += n;
 }
 
-int Buffer::Remove(void* data, std::size_t n) {
+int Buffer::RemoveSlow(void* data, std::size_t n) {
   BufferGuard guard(this);
   if (n > length_) n = length_;
   if (n == 0) return 0;
   if (bits_ & kFrozenFront) return -1;
   if (n > INT_MAX) n = INT_MAX;
-  // The commonest: part of the first segment.
-  Segment* s = first_;
-  if (s->in_memory() && n < s->size()) [[likely]] {
-    CopySmall(static_cast<unsigned char*>(data), s->begin, n);
-    s->begin += n;
-    length_ -= n;
-  } else {
-    n = CopyOutLocked(nullptr, data, n);
-    DrainLocked(n, &guard);
-  }
+  n = CopyOutLocked(nullptr, data, n);
+  DrainLocked(n, &guard);
   guard.Changed(this, 0, n);
   return static_cast<int>(n);
 }
