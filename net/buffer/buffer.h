@@ -266,8 +266,7 @@ class Buffer {
   };
   static constexpr std::uint8_t kAddIsSlow = kFrozenEnd | kLocked | kWatched;
 
-  static constexpr std::uint8_t kTakeIsSlow =
-      kFrozenFront | kLocked | kWatched;
+  static constexpr std::uint8_t kTakeIsSlow = kFrozenFront | kLocked | kWatched;
 
   // Small copies are most copies: without a call. The two ends of `n` bytes,
   // kHalf to twice that.

@@ -17,6 +17,14 @@ constexpr std::size_t kCopyRather = 2048;
 void Buffer::Splice(Buffer* source, bool in_front) {
   source->DropSpares();
   if (source->first_ == nullptr) return;
+  Segment* spare = nullptr;
+  if (tail_ == nullptr && first_ != nullptr && first_ == last_ &&
+      source->observer_ == nullptr) {
+    // The room that the drained target has kept is the source's for its next
+    // bytes.
+    spare = first_;
+    first_ = last_ = nullptr;
+  }
   if (in_front) {
     source->tail_->next = first_;
     first_ = source->first_;
@@ -32,7 +40,8 @@ void Buffer::Splice(Buffer* source, bool in_front) {
     tail_ = last_ = source->tail_;
   }
   length_ += source->length_;
-  source->first_ = source->tail_ = source->last_ = nullptr;
+  source->first_ = source->last_ = spare;
+  source->tail_ = nullptr;
   source->length_ = 0;
 }
 
