@@ -140,6 +140,7 @@ bool Buffer::AddSlow(const void* data, std::size_t n) {
     observer_(this, Notice::kChanged, n, 0, /*leaf_only=*/false);
     return true;
   }
+  if ((bits_ & kAddIsSlow) == 0) return AddLocked(data, n);
   BufferGuard guard(this, BufferGuard::kAppend);
   if (bits_ & kFrozenEnd) return false;
   if (!AddLocked(data, n)) return false;

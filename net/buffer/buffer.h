@@ -299,6 +299,12 @@ class Buffer {
   bool AddSlow(const void* data, std::size_t n);
   bool PrependSlow(const void* data, std::size_t n);
   bool DrainSlow(std::size_t n);
+  void DrainOnly(Segment* only);
+  // Filled and drained in turn, a buffer keeps one small segment. A stream's
+  // does not: one that has nothing to do holds no memory for it.
+  bool KeepsWhenDrained(const Segment* s) const {
+    return observer_ == nullptr && s->capacity() < kSmallestSegment;
+  }
   int RemoveSlow(void* data, std::size_t n);
   int ReserveSlow(ev_ssize_t n, iovec* vectors, int n_vec);
   bool CommitSlow(const iovec* vectors, int n_vec);

@@ -1,5 +1,6 @@
 // Moving between buffers, and bytes that are somebody else's.
 #include <climits>
+#include <utility>
 
 #include "percore/net/buffer/buffer.h"
 #include "percore/net/buffer/buffer_pair_guard.h"
@@ -17,14 +18,6 @@ constexpr std::size_t kCopyRather = 2048;
 void Buffer::Splice(Buffer* source, bool in_front) {
   source->DropSpares();
   if (source->first_ == nullptr) return;
-  Segment* spare = nullptr;
-  if (tail_ == nullptr && first_ != nullptr && first_ == last_ &&
-      source->observer_ == nullptr) {
-    // The room that the drained target has kept is the source's for its next
-    // bytes.
-    spare = first_;
-    first_ = last_ = nullptr;
-  }
   if (in_front) {
     source->tail_->next = first_;
     first_ = source->first_;
@@ -40,14 +33,25 @@ void Buffer::Splice(Buffer* source, bool in_front) {
     tail_ = last_ = source->tail_;
   }
   length_ += source->length_;
-  source->first_ = source->last_ = spare;
-  source->tail_ = nullptr;
+  source->first_ = source->tail_ = source->last_ = nullptr;
   source->length_ = 0;
 }
 
 bool Buffer::Take(Buffer* source) {
   if (source == this) {
     BufferGuard guard(this);
+    return true;
+  }
+  if (((bits_ & kAddIsSlow) | (source->bits_ & kTakeIsSlow)) == 0 &&
+      tail_ == nullptr && observer_ == nullptr &&
+      source->observer_ == nullptr) {
+    // Into an empty buffer: they trade all they have. What room the target had
+    // kept is the source's for its next bytes.
+    if (source->tail_ == nullptr) return true;
+    std::swap(first_, source->first_);
+    std::swap(tail_, source->tail_);
+    std::swap(last_, source->last_);
+    std::swap(length_, source->length_);
     return true;
   }
   BufferPairGuard guard(this, source, /*appends=*/true);
@@ -212,6 +216,12 @@ bool Buffer::AddReference(const void* data, std::size_t offset, std::size_t n,
   auto* bytes = static_cast<unsigned char*>(const_cast<void*>(data));
   s->memory = s->begin = n != 0 || offset != 0 ? bytes + offset : bytes;
   s->end = s->limit = n != 0 ? s->begin + n : s->begin;
+  if ((bits_ & kAddIsSlow) == 0 && n <= SSIZE_MAX - length_) {
+    DropSpares();
+    AppendData(s);
+    length_ += n;
+    return true;
+  }
   {
     BufferGuard guard(this, BufferGuard::kAppend);
     if (!(bits_ & kFrozenEnd) && n <= SSIZE_MAX - length_) {
