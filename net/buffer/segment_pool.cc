@@ -37,7 +37,7 @@ struct ThreadPool {
   enum : unsigned char { kUnused, kReturnedAtExit, kThreadEnds } state;
 };
 
-thread_local ThreadPool pool;
+__attribute__((tls_model("initial-exec"))) thread_local ThreadPool pool;
 
 int ClassOf(std::size_t total) {
   if (total == kSmallestSegment) return 0;
