@@ -330,6 +330,7 @@ class Buffer {
   Segment* FindSegment(const evbuffer_ptr* p, std::size_t* offset) const;
   bool Materialise(Segment* s);
   bool MaterialiseFrom(Segment* s, std::size_t n);
+  bool Trade(Buffer* source);
   void Splice(Buffer* source, bool in_front);
   Segment* ViewOf(Segment* s, std::size_t n);
   evbuffer_ptr PositionAt(std::size_t offset) const;
@@ -363,6 +364,7 @@ class Buffer {
   std::uint32_t references_ = 1;
   std::uint32_t flags_ = 0;
   std::uint8_t bits_ = 0;
+  bool reads_directly_ = false;  // the last read was of some KiB
 };
 
 // What one operation holds: the lock if there is one, and segments to release

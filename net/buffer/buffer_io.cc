@@ -47,7 +47,10 @@ ev_ssize_t Buffer::WriteForStream(int fd, std::size_t limit) {
   if (limit > length_) limit = length_;
   if (limit == 0) return 0;
   const int n = WriteLocked(fd, limit, &guard);
-  if (n > 0) guard.Changed(this, 0, static_cast<std::size_t>(n));
+  // The stream knows what it wrote.
+  if (n > 0 && callbacks_ != nullptr) {
+    guard.Changed(this, 0, static_cast<std::size_t>(n));
+  }
   return n;
 }
 
@@ -59,7 +62,8 @@ bool Buffer::SetMaxRead(std::size_t n) {
 
 // The lock is held, and the caller tells of the change. One plain read: into
 // the room at the end where all that may come fits there, else into a segment
-// of the largest kind, out of which a small catch is copied.
+// of the largest kind, out of which a small catch is copied. After one of some
+// KiB the next is expected to be such too, and is read to where it will stay.
 ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
   if (limit > SSIZE_MAX - length_) limit = SSIZE_MAX - length_;
   Segment* tail = tail_;
@@ -74,7 +78,9 @@ ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
     return n;
   }
   std::size_t most = limit < kMostInOneRead ? limit : kMostInOneRead;
-  Segment* large = NewSegment(kMostInOneRead);
+  const bool direct = reads_directly_ && limit > kCopied;
+  if (direct) most = kCopied;
+  Segment* large = NewSegment(direct ? kCopied : kMostInOneRead);
   if (large == nullptr) {
     // Without memory for it the read is only shorter.
     most = most < kCopied ? most : kCopied;
@@ -92,7 +98,10 @@ ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
     return n;
   }
   const auto got = static_cast<std::size_t>(n);
-  if (got <= kCopied && AddLocked(large->begin, got)) {
+  // Not after a full one: there is more than fits.
+  reads_directly_ = got > kSmallestSegment && got < kCopied;
+  if (got <= (direct ? kSmallestSegment : kCopied) &&
+      AddLocked(large->begin, got)) {
     Release(large);
   } else {
     large->end = large->begin + got;

@@ -37,21 +37,41 @@ void Buffer::Splice(Buffer* source, bool in_front) {
   source->length_ = 0;
 }
 
+// All of `source` into this, which is empty: they trade what they have, and
+// the room that this had kept is the source's for its next bytes. False, and
+// nothing done, where it is not that simple: locks, callbacks, or a stream that
+// would come to hold spare memory.
+bool Buffer::Trade(Buffer* source) {
+  if (tail_ != nullptr || ((bits_ | source->bits_) & kLocked) != 0 ||
+      callbacks_ != nullptr || source->callbacks_ != nullptr) {
+    return false;
+  }
+  const bool spares = first_ != nullptr || source->last_ != source->tail_;
+  if (spares && (observer_ != nullptr || source->observer_ != nullptr)) {
+    return false;
+  }
+  std::swap(first_, source->first_);
+  std::swap(tail_, source->tail_);
+  std::swap(last_, source->last_);
+  std::swap(length_, source->length_);
+  const std::size_t n = length_;
+  if (n == 0) return true;  // Empty references move along, quietly.
+  if (source->bits_ & kObserved) {
+    source->observer_(source, Notice::kChanged, 0, n, /*leaf_only=*/false);
+  }
+  if (bits_ & kObserved) {
+    observer_(this, Notice::kChanged, n, 0, /*leaf_only=*/false);
+  }
+  return true;
+}
+
 bool Buffer::Take(Buffer* source) {
   if (source == this) {
     BufferGuard guard(this);
     return true;
   }
-  if (((bits_ & kAddIsSlow) | (source->bits_ & kTakeIsSlow)) == 0 &&
-      tail_ == nullptr && observer_ == nullptr &&
-      source->observer_ == nullptr) {
-    // Into an empty buffer: they trade all they have. What room the target had
-    // kept is the source's for its next bytes.
-    if (source->tail_ == nullptr) return true;
-    std::swap(first_, source->first_);
-    std::swap(tail_, source->tail_);
-    std::swap(last_, source->last_);
-    std::swap(length_, source->length_);
+  if (source->tail_ != nullptr && (bits_ & kFrozenEnd) == 0 &&
+      (source->bits_ & kFrozenFront) == 0 && Trade(source)) {
     return true;
   }
   BufferPairGuard guard(this, source, /*appends=*/true);
@@ -86,6 +106,12 @@ bool Buffer::TakeInFront(Buffer* source) {
 // `frozen`: although the ends may be.
 ev_ssize_t Buffer::Move(Buffer* target, std::size_t n, bool frozen) {
   if (target == this || n == 0) return 0;
+  if (n >= length_ && length_ != 0 &&
+      (frozen ||
+       ((target->bits_ & kFrozenEnd) == 0 && (bits_ & kFrozenFront) == 0))) {
+    const std::size_t all = length_;
+    if (target->Trade(this)) return static_cast<ev_ssize_t>(all);
+  }
   BufferPairGuard guard(target, this, /*appends=*/true);
   if (!frozen && ((target->bits_ & kFrozenEnd) || (bits_ & kFrozenFront))) {
     return -1;

@@ -19,8 +19,8 @@ void Buffer::DrainOnly(Segment* only) {
 }
 
 bool Buffer::DrainSlow(std::size_t n) {
-  if ((bits_ & kTakeIsSlow) == 0 && n != 0 && n >= length_ &&
-      first_ == last_ && tail_ != nullptr) {
+  if ((bits_ & kTakeIsSlow) == 0 && n != 0 && n >= length_ && first_ == last_ &&
+      tail_ != nullptr) {
     DrainOnly(first_);
     return true;
   }
