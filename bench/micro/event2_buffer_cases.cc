@@ -292,9 +292,9 @@ class PullUp : public Case {
   OwnedBuffer part_;
 };
 
-// Kind "evbuffer_socket": `size` bytes are added, written to a socket, read at
-// its other end and drained. `detail` 1: evbuffer_read may take them at once,
-// where the library has a call to say so.
+// Kind "evbuffer_socket": `size` bytes are written to a socket, read at its
+// other end, and moved back to where they came from. `detail` 1: evbuffer_read
+// may take them at once, where the library has a call to say so.
 class Socket : public Case {
  public:
   Socket(const Workload& work, const EventApi* api)
@@ -308,6 +308,7 @@ class Socket : public Case {
     if (work.detail != 0 && api_.evbuffer_set_max_read != nullptr) {
       api_.evbuffer_set_max_read(to_.get(), data_.size());
     }
+    api_.evbuffer_add(from_.get(), data_.data(), data_.size());
     Run();
   }
   ~Socket() override {
@@ -327,14 +328,13 @@ class Socket : public Case {
   static constexpr int kRounds = 500;
 
   void Pass() {
-    api_.evbuffer_add(from_.get(), data_.data(), data_.size());
     while (api_.evbuffer_get_length(from_.get()) != 0) {
       if (api_.evbuffer_write(from_.get(), fds_[0]) <= 0) std::abort();
     }
     while (api_.evbuffer_get_length(to_.get()) < data_.size()) {
       if (api_.evbuffer_read(to_.get(), fds_[1], -1) <= 0) std::abort();
     }
-    api_.evbuffer_drain(to_.get(), data_.size());
+    api_.evbuffer_add_buffer(from_.get(), to_.get());
   }
 
   const EventApi& api_;
