@@ -11,14 +11,20 @@ void AddEvent2IoCases(CaseRegistry* registry);
 void AddEvent2TimerCases(CaseRegistry* registry);
 void AddEvent2LoopCases(CaseRegistry* registry);
 void AddEvent2ThreadCases(CaseRegistry* registry);
+void AddEvent2BufferCases(CaseRegistry* registry);
+void AddEvent2StreamCases(CaseRegistry* registry);
+void AddEvent2ConnectionCases(CaseRegistry* registry);
 void AddRawCases(CaseRegistry* registry);
+void AddRawNetCases(CaseRegistry* registry);
 void AddQueueCases(CaseRegistry* registry);
 
 // These add nothing where the peer's header was absent at build time, or
 // where its library cannot be loaded.
 void AddLibevCases(CaseRegistry* registry);
 void AddLibuvCases(CaseRegistry* registry);
+void AddLibuvStreamCases(CaseRegistry* registry);
 void AddAsioCases(CaseRegistry* registry);
+void AddAsioStreamCases(CaseRegistry* registry);
 
 // All of the above.
 inline CaseRegistry AllCases() {
@@ -27,11 +33,17 @@ inline CaseRegistry AllCases() {
   AddEvent2TimerCases(&registry);
   AddEvent2LoopCases(&registry);
   AddEvent2ThreadCases(&registry);
+  AddEvent2BufferCases(&registry);
+  AddEvent2StreamCases(&registry);
+  AddEvent2ConnectionCases(&registry);
   AddRawCases(&registry);
+  AddRawNetCases(&registry);
   AddQueueCases(&registry);
   AddLibevCases(&registry);
   AddLibuvCases(&registry);
+  AddLibuvStreamCases(&registry);
   AddAsioCases(&registry);
+  AddAsioStreamCases(&registry);
   return registry;
 }
 

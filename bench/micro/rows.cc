@@ -177,6 +177,7 @@ std::vector<Row> AllRows(bool full) {
                   .must = 1.5,
                   .aim = 1.9});
   AddCrossThread(&rows);
+  AddNetRows(&rows);
   return rows;
 }
 

@@ -29,6 +29,9 @@ struct Row {
   std::vector<Limit> limits = {};
 };
 
+// The part of buffers, streams and connections.
+void AddNetRows(std::vector<Row>* rows);
+
 // In the order of the table. `full` takes whole populations where the short
 // run takes a part (expiry of 1e6 timers).
 std::vector<Row> AllRows(bool full);

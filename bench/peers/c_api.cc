@@ -11,6 +11,7 @@ bool LoadEventApi(const std::string& core, const std::string& pthreads,
   PERCORE_BENCH_EVENT_FUNCTIONS(PERCORE_BENCH_LOAD)
 #undef PERCORE_BENCH_LOAD
   library.GetOptional("percore_post", &api->percore_post);
+  library.GetOptional("evbuffer_set_max_read", &api->evbuffer_set_max_read);
   // After `core`: its NEEDED libevent_core then is the one loaded already.
   SharedLibrary threads(pthreads);
   threads.Get("evthread_use_pthreads", &api->evthread_use_pthreads);

@@ -9,8 +9,11 @@
 #ifndef PERCORE_BENCH_PEERS_C_API_H_
 #define PERCORE_BENCH_PEERS_C_API_H_
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <event2/listener.h>
 #include <event2/thread.h>
 
 #include <string>
@@ -19,6 +22,37 @@ namespace percore::bench {
 
 // Functions of libevent_core that the cases use.
 #define PERCORE_BENCH_EVENT_FUNCTIONS(X) \
+  X(bufferevent_enable)                  \
+  X(bufferevent_filter_new)              \
+  X(bufferevent_free)                    \
+  X(bufferevent_get_input)               \
+  X(bufferevent_pair_new)                \
+  X(bufferevent_set_timeouts)            \
+  X(bufferevent_setcb)                   \
+  X(bufferevent_socket_new)              \
+  X(bufferevent_write)                   \
+  X(bufferevent_write_buffer)            \
+  X(evbuffer_add)                        \
+  X(evbuffer_add_buffer)                 \
+  X(evbuffer_add_reference)              \
+  X(evbuffer_commit_space)               \
+  X(evbuffer_copyout)                    \
+  X(evbuffer_drain)                      \
+  X(evbuffer_free)                       \
+  X(evbuffer_get_length)                 \
+  X(evbuffer_new)                        \
+  X(evbuffer_prepend)                    \
+  X(evbuffer_pullup)                     \
+  X(evbuffer_read)                       \
+  X(evbuffer_readln)                     \
+  X(evbuffer_remove)                     \
+  X(evbuffer_reserve_space)              \
+  X(evbuffer_search)                     \
+  X(evbuffer_search_eol)                 \
+  X(evbuffer_write)                      \
+  X(evconnlistener_free)                 \
+  X(evconnlistener_get_fd)               \
+  X(evconnlistener_new_bind)             \
   X(event_active)                        \
   X(event_add)                           \
   X(event_assign)                        \
@@ -41,6 +75,9 @@ struct EventApi {
 
   // percore's extension; null in libevent.
   int (*percore_post)(event_base*, void (*)(void*), void*) = nullptr;
+
+  // Since libevent 2.2; null in 2.1.
+  int (*evbuffer_set_max_read)(evbuffer*, size_t) = nullptr;
 };
 
 // Loads `core` and `pthreads` (paths of libevent_core-2.1.so.7 and

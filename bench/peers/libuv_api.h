@@ -20,14 +20,18 @@ namespace percore::bench {
   X(uv_close)                         \
   X(uv_loop_close)                    \
   X(uv_loop_init)                     \
+  X(uv_pipe_init)                     \
+  X(uv_pipe_open)                     \
   X(uv_poll_init)                     \
   X(uv_poll_start)                    \
+  X(uv_read_start)                    \
   X(uv_run)                           \
   X(uv_stop)                          \
   X(uv_timer_init)                    \
   X(uv_timer_again)                   \
   X(uv_timer_start)                   \
-  X(uv_walk)
+  X(uv_walk)                          \
+  X(uv_write)
 
 struct LibuvApi {
 #define PERCORE_BENCH_MEMBER(name) decltype(&::name) name = nullptr;

@@ -39,6 +39,19 @@ ROWS = [
     "cross-thread post by 1",
     "ping-pong",
     "idle mailbox with 64",
+    "evbuffer add 16 B",
+    "evbuffer readln",
+    "evbuffer socket 512 B",
+    "bufferevent echo 64 B",
+    "bufferevent echo 4 KiB",
+    "bufferevent echo 64 KiB",
+    "bufferevent stream 64 KiB",
+    "bufferevent 32 messages",
+    "bufferevent echo 64 B with timeouts",
+    "bufferevent pair",
+    "bufferevent echo 64 B through filters",
+    "bufferevent new + enable + free",
+    "accept",
 ]
 
 

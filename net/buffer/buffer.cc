@@ -38,7 +38,7 @@ void Buffer::Unref() {
   MemDelete(this);
 }
 
-std::size_t Buffer::size() const {
+std::size_t Buffer::SizeUnderLock() const {
   BufferGuard guard(this, BufferGuard::kLook);
   return length_;
 }
@@ -125,6 +125,22 @@ void Buffer::MoveTailDown(std::size_t n) {
 // --- Adding -----------------------------------------------------------------
 
 bool Buffer::AddSlow(const void* data, std::size_t n) {
+  if ((bits_ & (kFrozenEnd | kLocked | kObserved)) == kObserved &&
+      callbacks_ == nullptr && n != 0) {
+    // A stream's output, and nobody else has an interest.
+    Segment* tail = tail_;
+    if (tail != nullptr && tail->flags == Segment::kOwned &&
+        n <= tail->tail_room()) {
+      CopySmall(tail->end, data, n);
+      tail->end += n;
+      length_ += n;
+    } else if (!AddLocked(data, n)) {
+      return false;
+    }
+    observer_(this, Notice::kChanged, n, 0, /*leaf_only=*/false);
+    return true;
+  }
+  if ((bits_ & kAddIsSlow) == 0) return AddLocked(data, n);
   BufferGuard guard(this, BufferGuard::kAppend);
   if (bits_ & kFrozenEnd) return false;
   if (!AddLocked(data, n)) return false;
@@ -208,7 +224,7 @@ std::size_t Buffer::AddVectors(const iovec* vectors, int n) {
   return added;
 }
 
-bool Buffer::Prepend(const void* data, std::size_t n) {
+bool Buffer::PrependSlow(const void* data, std::size_t n) {
   BufferGuard guard(this);
   if (n == 0) return true;
   if (bits_ & kFrozenFront) return false;
@@ -365,6 +381,10 @@ void BufferGuard::ReleaseDoomed() {
 }
 
 void BufferGuard::Notify(Buffer* b, std::size_t added, std::size_t removed) {
+  if (lock_ == nullptr && b->callbacks_ == nullptr) {
+    b->observer_(b, Buffer::Notice::kChanged, added, removed, false);
+    return;
+  }
   const bool leaf_only = lock_ != nullptr && held_ == BufferLock::Held::kLeaf;
   const unsigned due = b->NoteChange(added, removed, leaf_only);
   if (due == Buffer::kNothing) return;

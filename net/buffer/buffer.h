@@ -22,6 +22,7 @@
 #include <event2/buffer_compat.h>
 #include <sys/uio.h>
 
+#include <climits>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +60,9 @@ class Buffer {
 
   // --- Size ---------------------------------------------------------------
 
-  std::size_t size() const;
+  std::size_t size() const {
+    return (bits_ & kLocked) == 0 ? length_ : SizeUnderLock();
+  }
   bool empty() const { return size() == 0; }
   // Of the first segment.
   std::size_t ContiguousSize() const;
@@ -78,7 +81,18 @@ class Buffer {
     return AddSlow(data, n);
   }
   bool Add(std::string_view s) { return Add(s.data(), s.size()); }
-  bool Prepend(const void* data, std::size_t n);
+  bool Prepend(const void* data, std::size_t n) {
+    Segment* s = first_;
+    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr &&
+        s->flags == Segment::kOwned && s->begin != s->end &&
+        n <= s->head_room()) [[likely]] {
+      s->begin -= n;
+      CopySmall(s->begin, data, n);
+      length_ += n;
+      return true;
+    }
+    return PrependSlow(data, n);
+  }
   // The bytes added: fewer when one failed.
   std::size_t AddVectors(const iovec* vectors, int n);
   // The bytes added, or -1.
@@ -106,9 +120,28 @@ class Buffer {
 
   // --- Taking and looking (buffer_take.cc) --------------------------------
 
-  bool Drain(std::size_t n);
+  bool Drain(std::size_t n) {
+    Segment* s = first_;
+    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr && n < s->size())
+        [[likely]] {
+      s->begin += n;
+      length_ -= n;
+      return true;
+    }
+    return DrainSlow(n);
+  }
   // Copied and drained, or -1.
-  int Remove(void* data, std::size_t n);
+  int Remove(void* data, std::size_t n) {
+    Segment* s = first_;
+    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr && n <= INT_MAX &&
+        n < s->size() && s->in_memory()) [[likely]] {
+      CopySmall(data, s->begin, n);
+      s->begin += n;
+      length_ -= n;
+      return static_cast<int>(n);
+    }
+    return RemoveSlow(data, n);
+  }
   // Copied, or -1; `from` null: the front.
   ev_ssize_t CopyOut(const evbuffer_ptr* from, void* data, std::size_t n);
   // The first `n` bytes (negative: all) in one piece. Null when n is 0 or more
@@ -119,8 +152,28 @@ class Buffer {
 
   // --- Space (buffer_space.cc) --------------------------------------------
 
-  int Reserve(ev_ssize_t n, iovec* vectors, int n_vec);
-  bool Commit(const iovec* vectors, int n_vec);
+  int Reserve(ev_ssize_t n, iovec* vectors, int n_vec) {
+    Segment* tail = tail_;
+    if ((bits_ & (kFrozenEnd | kLocked)) == 0 && n_vec >= 1 && n > 0 &&
+        tail != nullptr && tail->flags == Segment::kOwned &&
+        static_cast<std::size_t>(n) <= tail->tail_room()) [[likely]] {
+      vectors[0].iov_base = tail->end;
+      vectors[0].iov_len = tail->tail_room();
+      return 1;
+    }
+    return ReserveSlow(n, vectors, n_vec);
+  }
+  bool Commit(const iovec* vectors, int n_vec) {
+    Segment* tail = tail_;
+    if ((bits_ & kAddIsSlow) == 0 && n_vec == 1 && tail != nullptr &&
+        tail->flags == Segment::kOwned && tail->end == vectors[0].iov_base &&
+        vectors[0].iov_len <= tail->tail_room()) [[likely]] {
+      tail->end += vectors[0].iov_len;
+      length_ += vectors[0].iov_len;
+      return true;
+    }
+    return CommitSlow(vectors, n_vec);
+  }
 
   // --- Search (buffer_search.cc) ------------------------------------------
 
@@ -213,16 +266,28 @@ class Buffer {
   };
   static constexpr std::uint8_t kAddIsSlow = kFrozenEnd | kLocked | kWatched;
 
-  // Small copies are most copies: without a call.
-  static void CopySmall(unsigned char* to, const void* from, std::size_t n) {
-    if (n <= 32 && n >= 16) {
-      unsigned char head[16];
-      unsigned char end[16];
-      const auto* p = static_cast<const unsigned char*>(from);
-      std::memcpy(head, p, 16);
-      std::memcpy(end, p + n - 16, 16);
-      std::memcpy(to, head, 16);
-      std::memcpy(to + n - 16, end, 16);
+  static constexpr std::uint8_t kTakeIsSlow = kFrozenFront | kLocked | kWatched;
+
+  // Small copies are most copies: without a call. The two ends of `n` bytes,
+  // kHalf to twice that.
+  template <std::size_t kHalf>
+  static void CopyEnds(void* to, const void* from, std::size_t n) {
+    unsigned char head[kHalf];
+    unsigned char end[kHalf];
+    const auto* p = static_cast<const unsigned char*>(from);
+    auto* q = static_cast<unsigned char*>(to);
+    std::memcpy(head, p, kHalf);
+    std::memcpy(end, p + n - kHalf, kHalf);
+    std::memcpy(q, head, kHalf);
+    std::memcpy(q + n - kHalf, end, kHalf);
+  }
+  static void CopySmall(void* to, const void* from, std::size_t n) {
+    if (n <= 64 && n >= 16) {
+      if (n <= 32) {
+        CopyEnds<16>(to, from, n);
+      } else {
+        CopyEnds<32>(to, from, n);
+      }
     } else if (n != 0) {
       std::memcpy(to, from, n);
     }
@@ -230,7 +295,19 @@ class Buffer {
 
   ev_ssize_t Move(Buffer* target, std::size_t n, bool frozen);
   ev_ssize_t ReadSome(int fd, std::size_t limit);
+  std::size_t SizeUnderLock() const;
   bool AddSlow(const void* data, std::size_t n);
+  bool PrependSlow(const void* data, std::size_t n);
+  bool DrainSlow(std::size_t n);
+  void DrainOnly(Segment* only);
+  // Filled and drained in turn, a buffer keeps one small segment. A stream's
+  // does not: one that has nothing to do holds no memory for it.
+  bool KeepsWhenDrained(const Segment* s) const {
+    return observer_ == nullptr && s->capacity() < kSmallestSegment;
+  }
+  int RemoveSlow(void* data, std::size_t n);
+  int ReserveSlow(ev_ssize_t n, iovec* vectors, int n_vec);
+  bool CommitSlow(const iovec* vectors, int n_vec);
   bool AddLocked(const void* data, std::size_t n);
   bool PrependLocked(const void* data, std::size_t n);
   Segment* FirstSpare() const {
@@ -253,6 +330,7 @@ class Buffer {
   Segment* FindSegment(const evbuffer_ptr* p, std::size_t* offset) const;
   bool Materialise(Segment* s);
   bool MaterialiseFrom(Segment* s, std::size_t n);
+  bool Trade(Buffer* source);
   void Splice(Buffer* source, bool in_front);
   Segment* ViewOf(Segment* s, std::size_t n);
   evbuffer_ptr PositionAt(std::size_t offset) const;
@@ -286,7 +364,7 @@ class Buffer {
   std::uint32_t references_ = 1;
   std::uint32_t flags_ = 0;
   std::uint8_t bits_ = 0;
-  bool reads_are_large_ = false;  // the last one was
+  bool reads_directly_ = false;  // the last read was of some KiB
 };
 
 // What one operation holds: the lock if there is one, and segments to release

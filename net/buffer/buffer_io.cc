@@ -15,9 +15,11 @@ namespace {
 // semantics 9.17
 constexpr int kMostVectors = 128;
 
-// A read lands in the buffer's own room and, beyond that, in one large
-// segment; what it leaves there of less than this is copied out of it.
-constexpr std::size_t kCopyOutOfLarge = 4096 - sizeof(Segment);
+constexpr std::size_t kMostInOneRead = kReadSegment - sizeof(Segment);
+
+// A read of more keeps the large segment that it came in: no more than eight
+// times of what it holds.
+constexpr std::size_t kCopied = 8192 - sizeof(Segment);
 
 }  // namespace
 
@@ -45,7 +47,10 @@ ev_ssize_t Buffer::WriteForStream(int fd, std::size_t limit) {
   if (limit > length_) limit = length_;
   if (limit == 0) return 0;
   const int n = WriteLocked(fd, limit, &guard);
-  if (n > 0) guard.Changed(this, 0, static_cast<std::size_t>(n));
+  // The stream knows what it wrote.
+  if (n > 0 && callbacks_ != nullptr) {
+    guard.Changed(this, 0, static_cast<std::size_t>(n));
+  }
   return n;
 }
 
@@ -55,74 +60,54 @@ bool Buffer::SetMaxRead(std::size_t n) {
   return true;
 }
 
-// The lock is held, and the caller tells of the change.
+// The lock is held, and the caller tells of the change. One plain read: into
+// the room at the end where all that may come fits there, else into a segment
+// of the largest kind, out of which a small catch is copied. After one of some
+// KiB the next is expected to be such too, and is read to where it will stay.
 ev_ssize_t Buffer::ReadSome(int fd, std::size_t limit) {
   if (limit > SSIZE_MAX - length_) limit = SSIZE_MAX - length_;
-  // Some room of the buffer's own, small: most messages are.
-  Segment* own = tail_;
-  if (own == nullptr || own->flags != Segment::kOwned ||
-      own->tail_room() < 512) {
-    own = FirstSpare();
-    if (own == nullptr) {
-      const std::size_t most =
-          (reads_are_large_ ? kReadSegment : kLargestGrowth) - sizeof(Segment);
-      own = NewSegment(limit < most ? limit : most);
-      if (own == nullptr) {
-        errno = ENOMEM;
-        return -1;
-      }
-      AppendSpare(own);
+  Segment* tail = tail_;
+  const std::size_t room =
+      tail != nullptr && tail->flags == Segment::kOwned ? tail->tail_room() : 0;
+  if (room >= limit) {
+    const ssize_t n = read(fd, room != 0 ? tail->end : nullptr, limit);
+    if (n > 0) {
+      tail->end += n;
+      length_ += static_cast<std::size_t>(n);
     }
+    return n;
   }
-  iovec vectors[2];
-  vectors[0].iov_base = own->end;
-  vectors[0].iov_len = own->tail_room() < limit ? own->tail_room() : limit;
-  int count = 1;
-  Segment* large = nullptr;
-  if (vectors[0].iov_len < limit) {
+  std::size_t most = limit < kMostInOneRead ? limit : kMostInOneRead;
+  const bool direct = reads_directly_ && limit > kCopied;
+  if (direct) most = kCopied;
+  Segment* large = NewSegment(direct ? kCopied : kMostInOneRead);
+  if (large == nullptr) {
     // Without memory for it the read is only shorter.
-    large = NewSegment(kReadSegment - sizeof(Segment));
-    if (large != nullptr) {
-      vectors[1].iov_base = large->begin;
-      const std::size_t rest = limit - vectors[0].iov_len;
-      vectors[1].iov_len =
-          rest < large->tail_room() ? rest : large->tail_room();
-      count = 2;
+    most = most < kCopied ? most : kCopied;
+    large = NewSegment(most);
+    if (large == nullptr) {
+      errno = ENOMEM;
+      return -1;
     }
   }
-  const ssize_t n = count == 1
-                        ? read(fd, vectors[0].iov_base, vectors[0].iov_len)
-                        : readv(fd, vectors, count);
+  const ssize_t n = read(fd, large->begin, most);
   if (n <= 0) {
     const int error = errno;
-    if (large != nullptr) Release(large);
-    // Room that was made for nothing goes back.
-    if (own != tail_) DropSpares();
+    Release(large);
     errno = error;
     return n;
   }
   const auto got = static_cast<std::size_t>(n);
-  reads_are_large_ = got > kLargestGrowth / 2;
-  const std::size_t in_own =
-      got < vectors[0].iov_len ? got : vectors[0].iov_len;
-  own->end += in_own;
-  tail_ = own;
-  length_ += in_own;
-  std::size_t in_large = got - in_own;
-  if (in_large != 0) {
-    Segment* fitting = nullptr;
-    if (in_large <= kCopyOutOfLarge) fitting = NewSegment(in_large);
-    if (fitting != nullptr) {
-      std::memcpy(fitting->begin, large->begin, in_large);
-      Release(large);
-      large = fitting;
-    }
-    large->end = large->begin + in_large;
+  // Not after a full one: there is more than fits.
+  reads_directly_ = got > kSmallestSegment && got < kCopied;
+  if (got <= (direct ? kSmallestSegment : kCopied) &&
+      AddLocked(large->begin, got)) {
+    Release(large);
+  } else {
+    large->end = large->begin + got;
     DropSpares();
     AppendData(large);
-    length_ += in_large;
-  } else if (large != nullptr) {
-    Release(large);
+    length_ += got;
   }
   return n;
 }

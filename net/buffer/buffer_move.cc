@@ -1,5 +1,6 @@
 // Moving between buffers, and bytes that are somebody else's.
 #include <climits>
+#include <utility>
 
 #include "percore/net/buffer/buffer.h"
 #include "percore/net/buffer/buffer_pair_guard.h"
@@ -36,9 +37,41 @@ void Buffer::Splice(Buffer* source, bool in_front) {
   source->length_ = 0;
 }
 
+// All of `source` into this, which is empty: they trade what they have, and
+// the room that this had kept is the source's for its next bytes. False, and
+// nothing done, where it is not that simple: locks, callbacks, or a stream that
+// would come to hold spare memory.
+bool Buffer::Trade(Buffer* source) {
+  if (tail_ != nullptr || ((bits_ | source->bits_) & kLocked) != 0 ||
+      callbacks_ != nullptr || source->callbacks_ != nullptr) {
+    return false;
+  }
+  const bool spares = first_ != nullptr || source->last_ != source->tail_;
+  if (spares && (observer_ != nullptr || source->observer_ != nullptr)) {
+    return false;
+  }
+  std::swap(first_, source->first_);
+  std::swap(tail_, source->tail_);
+  std::swap(last_, source->last_);
+  std::swap(length_, source->length_);
+  const std::size_t n = length_;
+  if (n == 0) return true;  // Empty references move along, quietly.
+  if (source->bits_ & kObserved) {
+    source->observer_(source, Notice::kChanged, 0, n, /*leaf_only=*/false);
+  }
+  if (bits_ & kObserved) {
+    observer_(this, Notice::kChanged, n, 0, /*leaf_only=*/false);
+  }
+  return true;
+}
+
 bool Buffer::Take(Buffer* source) {
   if (source == this) {
     BufferGuard guard(this);
+    return true;
+  }
+  if (source->tail_ != nullptr && (bits_ & kFrozenEnd) == 0 &&
+      (source->bits_ & kFrozenFront) == 0 && Trade(source)) {
     return true;
   }
   BufferPairGuard guard(this, source, /*appends=*/true);
@@ -73,6 +106,12 @@ bool Buffer::TakeInFront(Buffer* source) {
 // `frozen`: although the ends may be.
 ev_ssize_t Buffer::Move(Buffer* target, std::size_t n, bool frozen) {
   if (target == this || n == 0) return 0;
+  if (n >= length_ && length_ != 0 &&
+      (frozen ||
+       ((target->bits_ & kFrozenEnd) == 0 && (bits_ & kFrozenFront) == 0))) {
+    const std::size_t all = length_;
+    if (target->Trade(this)) return static_cast<ev_ssize_t>(all);
+  }
   BufferPairGuard guard(target, this, /*appends=*/true);
   if (!frozen && ((target->bits_ & kFrozenEnd) || (bits_ & kFrozenFront))) {
     return -1;
@@ -203,6 +242,12 @@ bool Buffer::AddReference(const void* data, std::size_t offset, std::size_t n,
   auto* bytes = static_cast<unsigned char*>(const_cast<void*>(data));
   s->memory = s->begin = n != 0 || offset != 0 ? bytes + offset : bytes;
   s->end = s->limit = n != 0 ? s->begin + n : s->begin;
+  if ((bits_ & kAddIsSlow) == 0 && n <= SSIZE_MAX - length_) {
+    DropSpares();
+    AppendData(s);
+    length_ += n;
+    return true;
+  }
   {
     BufferGuard guard(this, BufferGuard::kAppend);
     if (!(bits_ & kFrozenEnd) && n <= SSIZE_MAX - length_) {

@@ -70,6 +70,17 @@ void BufferPairGuard::Notify(std::size_t added, std::size_t removed) {
   const bool watched =
       ((source_->bits_ | target_->bits_) & Buffer::kWatched) != 0;
   if (!watched) return;
+  if (target_lock_ == nullptr && source_lock_ == nullptr &&
+      target_->callbacks_ == nullptr && source_->callbacks_ == nullptr) {
+    // The commonest, two unlocked streams: the observers and nothing else.
+    if (removed != 0 && (source_->bits_ & Buffer::kObserved)) {
+      source_->observer_(source_, Buffer::Notice::kChanged, 0, removed, false);
+    }
+    if (target_->bits_ & Buffer::kObserved) {
+      target_->observer_(target_, Buffer::Notice::kChanged, added, 0, false);
+    }
+    return;
+  }
   const bool target_leaf_only = target_lock_ != nullptr && !target_outer_;
   unsigned source_due = Buffer::kNothing;
   if (removed != 0 && (source_->bits_ & Buffer::kWatched)) {

@@ -5,7 +5,7 @@
 
 namespace percore {
 
-int Buffer::Reserve(ev_ssize_t n, iovec* vectors, int n_vec) {
+int Buffer::ReserveSlow(ev_ssize_t n, iovec* vectors, int n_vec) {
   BufferGuard guard(this);
   if ((bits_ & kFrozenEnd) || n_vec < 1 || n < 0) return -1;
   return ReserveLocked(static_cast<std::size_t>(n), vectors, n_vec);
@@ -63,7 +63,7 @@ int Buffer::ReserveLocked(std::size_t n, iovec* vectors, int n_vec) {
   return count;
 }
 
-bool Buffer::Commit(const iovec* vectors, int n_vec) {
+bool Buffer::CommitSlow(const iovec* vectors, int n_vec) {
   BufferGuard guard(this);
   if (n_vec == 0) return true;
   if ((bits_ & kFrozenEnd) || n_vec < 0) return false;

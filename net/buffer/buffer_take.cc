@@ -5,7 +5,25 @@
 
 namespace percore {
 
-bool Buffer::Drain(std::size_t n) {
+// Everything, which is in one segment; not locked, watched or frozen.
+void Buffer::DrainOnly(Segment* only) {
+  tail_ = nullptr;
+  length_ = 0;
+  if (only->flags == Segment::kOwned && KeepsWhenDrained(only)) {
+    only->ResetTo(0);
+    return;
+  }
+  first_ = last_ = nullptr;
+  // Last: a clean-up may use the buffer.
+  Release(only);
+}
+
+bool Buffer::DrainSlow(std::size_t n) {
+  if ((bits_ & kTakeIsSlow) == 0 && n != 0 && n >= length_ && first_ == last_ &&
+      tail_ != nullptr) {
+    DrainOnly(first_);
+    return true;
+  }
   BufferGuard guard(this);
   if (n == 0 || (length_ == 0 && tail_ == nullptr)) return true;
   if (bits_ & kFrozenFront) return length_ == 0;
@@ -23,10 +41,7 @@ bool Buffer::Drain(std::size_t n) {
 void Buffer::DrainLocked(std::size_t n, BufferGuard* doomed) {
   if (n >= length_) {
     Segment* s = first_;
-    if (s == last_ && observer_ == nullptr && s->flags == Segment::kOwned &&
-        s->capacity() < kSmallestSegment) {
-      // Filled and drained in turn: one small segment stays. (A stream that
-      // has nothing to do holds no memory for it.)
+    if (s == last_ && s->flags == Segment::kOwned && KeepsWhenDrained(s)) {
       s->ResetTo(0);
       tail_ = nullptr;
       length_ = 0;
@@ -52,22 +67,22 @@ void Buffer::DrainLocked(std::size_t n, BufferGuard* doomed) {
   first_->begin += n;
 }
 
-int Buffer::Remove(void* data, std::size_t n) {
+int Buffer::RemoveSlow(void* data, std::size_t n) {
+  if ((bits_ & kTakeIsSlow) == 0 && n >= length_ && first_ == last_ &&
+      tail_ != nullptr && length_ != 0 && length_ <= INT_MAX &&
+      first_->flags == Segment::kOwned) {
+    n = length_;
+    CopySmall(data, first_->begin, n);
+    DrainOnly(first_);
+    return static_cast<int>(n);
+  }
   BufferGuard guard(this);
   if (n > length_) n = length_;
   if (n == 0) return 0;
   if (bits_ & kFrozenFront) return -1;
   if (n > INT_MAX) n = INT_MAX;
-  // The commonest: part of the first segment.
-  Segment* s = first_;
-  if (s->in_memory() && n < s->size()) [[likely]] {
-    CopySmall(static_cast<unsigned char*>(data), s->begin, n);
-    s->begin += n;
-    length_ -= n;
-  } else {
-    n = CopyOutLocked(nullptr, data, n);
-    DrainLocked(n, &guard);
-  }
+  n = CopyOutLocked(nullptr, data, n);
+  DrainLocked(n, &guard);
   guard.Changed(this, 0, n);
   return static_cast<int>(n);
 }

@@ -4,7 +4,6 @@
 
 #include "percore/net/buffer/file_segment.h"
 #include "percore/net/buffer/segment_pool.h"
-#include "percore/runtime/system/memory.h"
 
 namespace percore {
 namespace {
@@ -41,7 +40,7 @@ Segment* NewSegment(std::size_t size) {
 }
 
 Segment* NewForeignSegment(std::uint32_t flags) {
-  void* p = MemAlloc(kForeignSegment);
+  void* p = SegmentPool::Take(kForeignSegment);
   if (p == nullptr) return nullptr;
   Segment* s = new (p) Segment;
   s->next = nullptr;
@@ -57,15 +56,26 @@ void RecycleOwned(Segment* s) {
 }
 
 void ReleaseSlow(Segment* s) {
-  // acq_rel: what other holders read of the bytes comes before they go.
-  if (s->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // acq_rel: what other holders read of the bytes comes before they go. The
+  // only holder need not count down: nobody else can begin to hold it.
+  if (s->references.load(std::memory_order_acquire) != 1 &&
+      s->references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
   if (s->flags & Segment::kOwned) {
     RecycleOwned(s);
     return;
   }
   if (s->flags & Segment::kReference) {
-    const ReferenceExtra extra = *Extra<ReferenceExtra>(s);
-    MemFree(s);
+    // Read one by one, as they were written: a wide load of what was just
+    // stored in parts waits for all of it.
+    const ReferenceExtra* kept = Extra<ReferenceExtra>(s);
+    if (kept->cleanup == nullptr) {
+      SegmentPool::Give(s, kForeignSegment);
+      return;
+    }
+    const ReferenceExtra extra = *kept;
+    SegmentPool::Give(s, kForeignSegment);
     if (extra.cleanup != nullptr) {
       extra.cleanup(extra.data, extra.size, extra.arg);
     }
@@ -73,12 +83,12 @@ void ReleaseSlow(Segment* s) {
   }
   if (s->flags & Segment::kShared) {
     Segment* shown = Extra<SharedExtra>(s)->shown;
-    MemFree(s);
+    SegmentPool::Give(s, kForeignSegment);
     ReleaseSlow(shown);
     return;
   }
   FileSegment* file = Extra<FileExtra>(s)->file;
-  MemFree(s);
+  SegmentPool::Give(s, kForeignSegment);
   file->Unref();
 }
 

@@ -43,6 +43,10 @@ bool WritePending(const Stream* s) {
 
 void OutputChanged(Stream* s, std::size_t added, std::size_t, bool) {
   if (added == 0) return;
+  if (s->lock == nullptr &&
+      (s->flush.evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER)) != 0) {
+    return;  // It goes with what is there already.
+  }
   LeafGuard leaf(s);
   if (!(s->enabled & EV_WRITE) || s->write_suspended) return;
   if (WritePending(s)) return;

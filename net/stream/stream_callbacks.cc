@@ -130,8 +130,12 @@ void Stream::RunEvent(short what, int with) {
 }
 
 void Stream::TriggerLocked(short what, int with) {
-  if ((what & EV_READ) && DueNow(EV_READ, with)) RunRead(with);
-  if ((what & EV_WRITE) && DueNow(EV_WRITE, with)) RunWrite(with);
+  if ((what & EV_READ) && readcb != nullptr && DueNow(EV_READ, with)) {
+    RunRead(with);
+  }
+  if ((what & EV_WRITE) && writecb != nullptr && DueNow(EV_WRITE, with)) {
+    RunWrite(with);
+  }
 }
 
 // What of the directions the watermarks allow to be told.
