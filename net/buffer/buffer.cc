@@ -130,7 +130,7 @@ bool Buffer::AddSlow(const void* data, std::size_t n) {
     // A stream's output, and nobody else has an interest.
     Segment* tail = tail_;
     if (tail != nullptr && tail->flags == Segment::kOwned &&
-        n <= tail->tail_room()) {
+        n <= tail->tail_room() && n <= SSIZE_MAX - length_) {
       CopySmall(tail->end, data, n);
       tail->end += n;
       length_ += n;

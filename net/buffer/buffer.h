@@ -72,7 +72,8 @@ class Buffer {
   bool Add(const void* data, std::size_t n) {
     Segment* tail = tail_;
     if ((bits_ & kAddIsSlow) == 0 && tail != nullptr &&
-        tail->flags == Segment::kOwned && n <= tail->tail_room()) [[likely]] {
+        tail->flags == Segment::kOwned && n <= tail->tail_room() &&
+        n <= SSIZE_MAX - length_) [[likely]] {
       CopySmall(tail->end, data, n);
       tail->end += n;
       length_ += n;
@@ -85,7 +86,7 @@ class Buffer {
     Segment* s = first_;
     if ((bits_ & kTakeIsSlow) == 0 && s != nullptr &&
         s->flags == Segment::kOwned && s->begin != s->end &&
-        n <= s->head_room()) [[likely]] {
+        n <= s->head_room() && n <= SSIZE_MAX - length_) [[likely]] {
       s->begin -= n;
       CopySmall(s->begin, data, n);
       length_ += n;
@@ -167,7 +168,8 @@ class Buffer {
     Segment* tail = tail_;
     if ((bits_ & kAddIsSlow) == 0 && n_vec == 1 && tail != nullptr &&
         tail->flags == Segment::kOwned && tail->end == vectors[0].iov_base &&
-        vectors[0].iov_len <= tail->tail_room()) [[likely]] {
+        vectors[0].iov_len <= tail->tail_room() &&
+        vectors[0].iov_len <= SSIZE_MAX - length_) [[likely]] {
       tail->end += vectors[0].iov_len;
       length_ += vectors[0].iov_len;
       return true;

@@ -29,8 +29,8 @@ Corpus TheCorpus() {
   return {.seeds = {"\0\x09\x06\x20\0\x0a\1\x0b\0\x03\x07\xff\xff"sv,
                     "\1\x0e\x05\x10\1\x0d\0\x08\x02\1\x06\0\x12\x80\x80"sv,
                     "\0\x01\x07\x20\x20\0\x0c\x10\x02\1\0\x11\x40\0\x07"sv},
-          .tokens = {"\0\x0a"sv, "\1\x09"sv, "\0\x12"sv, "\1\x0b"sv,
-                     "\0\x0e"sv, "\1\x08"sv},
+          .tokens = {"\0\x0a"sv, "\1\x09"sv, "\0\x12"sv, "\1\x0b"sv, "\0\x0e"sv,
+                     "\1\x08"sv},
           .max_size = 400};
 }
 
