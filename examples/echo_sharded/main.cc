@@ -25,8 +25,11 @@ percore::Task<> Echo(percore::BufferEvent& client, int) {
   client.SetTimeouts(std::chrono::seconds(absl::GetFlag(FLAGS_idle_seconds)),
                      std::chrono::seconds(60));
   percore::Buffer bytes;
-  while ((co_await client.ReadInto(&bytes)).ok()) {
-    if (!(co_await client.Write(&bytes)).ok()) co_return;
+  for (;;) {
+    absl::StatusOr<std::size_t> n = co_await client.ReadInto(&bytes);
+    if (!n.ok()) break;
+    absl::Status sent = co_await client.Write(&bytes);
+    if (!sent.ok()) co_return;
   }
   (void)co_await client.Drain();
 }

@@ -38,9 +38,11 @@ percore::Task<> Pump(percore::BufferEvent& client, int) {
       !client.output().AddFile(file, 0, file->length())) {
     co_return;
   }
-  if (!(co_await client.Shutdown()).ok()) co_return;
+  absl::Status status = co_await client.Shutdown();
   // Closing before the client has read all could cut it short.
-  while ((co_await client.Read()).ok()) {
+  while (status.ok()) {
+    absl::StatusOr<std::string> ignored = co_await client.Read();
+    status = ignored.status();
   }
 }
 

@@ -60,11 +60,14 @@ Task<absl::Status> Connected(BufferEvent* stream) {
 // One direction, to its end.
 Task<> Pump(BufferEvent* from, BufferEvent* to) {
   percore::Buffer bytes;
-  absl::StatusOr<std::size_t> n;
-  while ((n = co_await from->ReadInto(&bytes)).ok()) {
-    if (!(co_await to->Write(&bytes)).ok()) break;
+  absl::Status status;
+  while (status.ok()) {
+    absl::StatusOr<std::size_t> n = co_await from->ReadInto(&bytes);
+    status = n.status();
+    if (!status.ok()) break;
+    status = co_await to->Write(&bytes);
   }
-  if (percore::IsEndOfStream(n.status())) {
+  if (percore::IsEndOfStream(status)) {
     (void)co_await to->Shutdown();
   } else {
     // Broken: the other direction has nothing to wait for either.

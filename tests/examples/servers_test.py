@@ -117,7 +117,7 @@ class HelloWorldTest(unittest.TestCase):
             run = subprocess.run(
                 ["curl", "-s", "-m5", "telnet://127.0.0.1:%d" % server.port],
                 stdout=subprocess.PIPE,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
             )
             self.assertEqual(run.stdout, b"Hello, World!\n")
 
@@ -314,16 +314,19 @@ class TlsProxyTest(unittest.TestCase):
                         while len(got) < size:
                             got += client.recv(65536)
                         self.assertEqual(got, sent)
-                run = subprocess.run(
+                client = subprocess.Popen(
                     ["openssl", "s_client", "-quiet", "-verify_return_error"]
                     + ["-CAfile", cert]
                     + ["-connect", "127.0.0.1:%d" % inner.port],
-                    input=b"by s_client\n",
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
-                    timeout=PATIENCE,
                 )
-                self.assertEqual(run.stdout, b"by s_client\n")
+                client.stdin.write(b"by s_client\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), b"by s_client\n")
+                client.kill()
+                client.communicate()
                 # A proxy that speaks TLS to the first one.
                 with self.relay(
                     inner, "--target_tls", "--target_ca=" + cert

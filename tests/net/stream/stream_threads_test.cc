@@ -95,7 +95,7 @@ TEST_F(StreamThreadsTest, FreedByAnotherThreadOfAnOwnedBase) {
 
 // The callbacks of each write to the other, on two loops, for long.
 TEST_F(StreamThreadsTest, TwoThatWriteToEachOther) {
-  constexpr int kRounds = 20000;
+  constexpr int kRounds = 4000;
   LoopThread loops[2];
   SocketEnds ends[2];
   Stream* streams[2];
