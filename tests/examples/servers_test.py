@@ -329,11 +329,11 @@ class TlsProxyTest(unittest.TestCase):
                 client.communicate()
                 # A proxy that speaks TLS to the first one.
                 with self.relay(
-                    inner, "--target_tls", "--target_ca=" + cert
+                    inner, "--target_tls=true", "--target_ca=" + cert
                 ) as outer:
                     echo(self, outer.connect, 300000)
                 # And one that does not believe it.
-                with self.relay(inner, "--target_tls") as doubting:
+                with self.relay(inner, "--target_tls=true") as doubting:
                     with doubting.connect() as client:
                         self.assertEqual(read_all(client), b"")
 
