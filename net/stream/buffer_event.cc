@@ -96,7 +96,8 @@ Task<absl::Status> ShutdownOf(DoorRef door) {
       s->Flush(EV_WRITE, BEV_FINISHED);
     }
     status = co_await WriteWait(door.get(), absl::OkStatus(), until);
-    if (!status.ok()) co_return status;
+    // close_notify says all; a cut after it would be one thing more.
+    if (!status.ok() || until == WriteWait::kEnded) co_return status;
     s = door->stream();
   }
   const evutil_socket_t fd = s->Fd();

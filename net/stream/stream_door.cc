@@ -242,7 +242,8 @@ void StreamDoor::TimedOut(short what, const absl::Status& why) {
 void StreamDoor::Ended(short what, const absl::Status& why) {
   const bool at_end = (what & BEV_EVENT_EOF) != 0;
   unsigned sides = 0;
-  if (!at_end || (what & BEV_EVENT_READING)) {
+  // TLS over a stream tells the end of that one without a direction.
+  if (!at_end || (what & BEV_EVENT_READING) || !(what & BEV_EVENT_WRITING)) {
     sides |= StreamWait::kRead;
     read_end_ = why;
   }

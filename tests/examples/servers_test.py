@@ -132,6 +132,7 @@ def echo(test, connect, size):
         writer.start()
         got = read_all(client)
         writer.join()
+    test.assertEqual(len(got), len(sent))
     test.assertEqual(hashlib.sha256(got).digest(), hashlib.sha256(sent).digest())
 
 
