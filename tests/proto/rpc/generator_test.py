@@ -1,12 +1,19 @@
 """generator_test.py EVENT_RPCGEN: its command line, and what it says of bad input."""
 
+import collections
+import contextlib
+import io
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
 
-GENERATOR = os.path.abspath(sys.argv.pop(1))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(sys.argv.pop(1))))
+
+import event_rpcgen  # noqa: E402
+
+Done = collections.namedtuple("Done", "returncode stdout stderr")
 GOOD = "struct a {\n  int x = 1;\n}\n"
 
 
@@ -18,9 +25,15 @@ class Generator(unittest.TestCase):
     def run_with(self, text, *arguments):
         with open(os.path.join(self.folder.name, "in.rpc"), "w") as stream:
             stream.write(text)
-        return subprocess.run(
-            [sys.executable, GENERATOR, *(arguments or ["--quiet", "in.rpc"])],
-            cwd=self.folder.name, capture_output=True, text=True)
+        before = os.getcwd()
+        os.chdir(self.folder.name)
+        try:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = event_rpcgen.main(list(arguments) or ["--quiet", "in.rpc"])
+            return Done(code, out.getvalue(), err.getvalue())
+        finally:
+            os.chdir(before)
 
     def read(self, name):
         with open(os.path.join(self.folder.name, name)) as stream:
@@ -47,6 +60,22 @@ class Generator(unittest.TestCase):
         impl, header = self.read("in.gen.c"), self.read("in.gen.h")
         self.assertIn('#include <x.h>\n#ifdef Y\n#include "z.h"\n#endif\n', impl)
         self.assertIn("#define N 5\n", header)
+
+    def test_cpp(self):
+        done = self.run_with(GOOD, "--quiet", "--cpp=one::two", "in.rpc")
+        self.assertEqual(done, (0, "", ""))
+        self.assertIn("namespace one::two {", self.read("in.rpc.h"))
+        self.assertIn('#include "in.rpc.h"', self.read("in.rpc.cc"))
+        done = self.run_with(GOOD, "--cpp=1x", "in.rpc")
+        self.assertEqual(done, (1, "", "not a namespace: 1x\n"))
+        for text, expected in [
+            ("struct a {\n  int class = 1;\n}\n", "expected a name that C++ leaves"),
+            ("struct a {\n  optional struct[a] x = 1;\n}\n", "expected an array for x"),
+            ('#include "b.h"\nstruct a { \nstruct[b] x = 1;\n}\n', "of this file, not b"),
+        ]:
+            done = self.run_with(text, "--cpp=n", "in.rpc")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(expected, done.stderr)
 
     # semantics 24.1
     def test_errors(self):
