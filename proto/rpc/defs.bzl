@@ -47,6 +47,7 @@ def percore_rpc_library(name, src, namespace = None, deps = [_EVENT2], **kwargs)
         name = name,
         srcs = [implementation],
         hdrs = [header],
+        linkstatic = True,
         deps = deps,
         **kwargs
     )
@@ -58,6 +59,8 @@ def percore_rpc_library(name, src, namespace = None, deps = [_EVENT2], **kwargs)
             name = name + "_cc",
             srcs = [implementation],
             hdrs = [header],
+            # percore's names are hidden: not to be found by a shared object of this.
+            linkstatic = True,
             deps = [_MESSAGE],
             **kwargs
         )
