@@ -27,8 +27,8 @@ struct Kept {
   Kept* next;
 };
 
-constexpr std::size_t kClasses = 3;
-constexpr std::uint32_t kBounds[kClasses] = {64, 16, 8};
+constexpr std::size_t kClasses = 5;
+constexpr std::uint32_t kBounds[kClasses] = {64, 64, 16, 8, 64};
 
 // Plain data, so that reaching it needs no initialisation check.
 struct ThreadPool {
@@ -39,12 +39,12 @@ struct ThreadPool {
 
 thread_local ThreadPool pool;
 
-// Smaller blocks the C library recycles itself, and faster: to reach what is a
-// thread's own costs a call here.
 int ClassOf(std::size_t total) {
-  if (total == kLargestGrowth) return 0;
-  if (total == 2 * kLargestGrowth) return 1;
-  if (total == kReadSegment) return 2;
+  if (total == kSmallestSegment) return 0;
+  if (total == kLargestGrowth) return 1;
+  if (total == 2 * kLargestGrowth) return 2;
+  if (total == kReadSegment) return 3;
+  if (total == kForeignSegment) return 4;
   return -1;
 }
 

@@ -1,9 +1,9 @@
 // The memory of segments, recycled per thread: per core in a sharded program.
 //
-// Two sizes are kept (4 KiB, 64 KiB), a bounded number of each; everything else
-// goes to the allocator. A block given on another thread than it was taken
-// stays there: the bounds keep that from growing, and no core writes another's
-// lists.
+// Five sizes are kept (1, 4, 8, 64 KiB, headers), a bounded number of each;
+// everything else goes to the allocator. A block given on another thread than
+// it was taken stays there: the bounds keep that from growing, and no core
+// writes another's lists.
 //
 // With replaced memory functions (event_set_mem_functions), and in sanitizer
 // builds, nothing is kept: the program's own allocator is to see each block.

@@ -182,9 +182,9 @@ void OnReadable(evutil_socket_t fd, short what, void* arg) {
   if (n == 0) {
     FailRead(s, BEV_EVENT_EOF, error);
   } else if (!TryAgain(error)) {
-    if (s->connecting && error == ECONNREFUSED) {
+    if (s->connecting) {
       // The write event tells of it (semantics 10.5).
-      s->connection_refused = true;
+      s->connect_error = error;
       return;
     }
     FailRead(s, BEV_EVENT_ERROR, error);
@@ -290,10 +290,11 @@ int AdjustSocketTimeouts(Stream* s) {
 ConnectEnd EndConnect(Stream* s, evutil_socket_t fd) {
   int result = ConnectResult(fd);
   int error = errno;
-  if (s->connection_refused) {
-    s->connection_refused = false;
+  if (s->connect_error != 0) {
+    // To ask for it is to take it: it may be gone from the socket.
+    error = s->connect_error;
+    s->connect_error = 0;
     result = -1;
-    error = ECONNREFUSED;
   }
   if (result == 0) return ConnectEnd::kPending;
   s->connecting = false;
@@ -328,7 +329,7 @@ int AwaitConnect(Stream* s) {
 void RefuseLater(Stream* s) {
   LeafGuard leaf(s);
   s->connecting = true;
-  s->connection_refused = true;
+  s->connect_error = ECONNREFUSED;
   s->base()->Activate(&s->ev_write, EV_WRITE, 1);
 }
 

@@ -102,6 +102,7 @@ struct Stream : bufferevent {
   std::uint32_t references;
   int pending_errno;
   int dns_error;
+  int connect_error;  // that was seen before the write event told of it
   short pending_event;
   std::uint8_t options;
   std::uint8_t read_suspended;  // Suspension bits
@@ -109,7 +110,7 @@ struct Stream : bufferevent {
   bool readcb_pending : 1;
   bool writecb_pending : 1;
   bool connecting : 1;
-  bool connection_refused : 1;
+
   bool nodelay : 1;     // for sockets that we connect
   bool tell_empty : 1;  // writing was enabled with nothing to write
   bool moving : 1;      // to another base: see move.h

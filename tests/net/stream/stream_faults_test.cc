@@ -156,8 +156,8 @@ TEST_F(StreamFaultsTest, ReadyWithoutBytes) {
   EXPECT_GT(writes.failed, 10);
 }
 
-// semantics 10: an error is told once, with its direction and errno; that
-// direction stops.
+// semantics 10.5, 10.17: an error is told once, with its direction and errno;
+// that direction stops.
 TEST_F(StreamFaultsTest, AReadThatFails) {
   for (const int error : {ECONNRESET, ENOBUFS, ETIMEDOUT, EIO}) {
     SCOPED_TRACE(error);
