@@ -20,7 +20,7 @@ Buffer::~Buffer() {
     Release(s);
     s = next;
   }
-  if (bits_ & kOwnsLock) BufferLock::Destroy(lock_);
+  if (lock_bits_ & kOwnsLock) BufferLock::Destroy(lock_);
 }
 
 Buffer* Buffer::New() { return MemNew<Buffer>(); }
@@ -125,7 +125,7 @@ void Buffer::MoveTailDown(std::size_t n) {
 // --- Adding -----------------------------------------------------------------
 
 bool Buffer::AddSlow(const void* data, std::size_t n) {
-  if ((bits_ & (kFrozenEnd | kLocked | kObserved)) == kObserved &&
+  if (lock_bits_ == 0 && (bits_ & (kFrozenEnd | kObserved)) == kObserved &&
       callbacks_ == nullptr && n != 0) {
     // A stream's output, and nobody else has an interest.
     Segment* tail = tail_;
@@ -140,7 +140,7 @@ bool Buffer::AddSlow(const void* data, std::size_t n) {
     observer_(this, Notice::kChanged, n, 0, /*leaf_only=*/false);
     return true;
   }
-  if ((bits_ & kAddIsSlow) == 0) return AddLocked(data, n);
+  if (Plain(kAddIsSlow)) return AddLocked(data, n);
   BufferGuard guard(this, BufferGuard::kAppend);
   if (bits_ & kFrozenEnd) return false;
   if (!AddLocked(data, n)) return false;
@@ -352,14 +352,13 @@ bool Buffer::EnableLocking(void* lock) {
   if (lock_ != nullptr) return false;
   lock_ = BufferLock::Create(lock, /*two_levels=*/false);
   if (lock_ == nullptr) return false;
-  bits_ = static_cast<std::uint8_t>(bits_ | kLocked | kOwnsLock);
+  lock_bits_ = kLocked | kOwnsLock;
   return true;
 }
 
 void Buffer::ShareLock(BufferLock* lock, bool is_output) {
   lock_ = lock;
-  bits_ = static_cast<std::uint8_t>(bits_ | kLocked |
-                                    (is_output ? kAppendsByLeaf : 0));
+  lock_bits_ = is_output ? kLocked | kAppendsByLeaf : kLocked;
 }
 
 void Buffer::Lock() {

@@ -61,7 +61,7 @@ class Buffer {
   // --- Size ---------------------------------------------------------------
 
   std::size_t size() const {
-    return (bits_ & kLocked) == 0 ? length_ : SizeUnderLock();
+    return lock_bits_ == 0 ? length_ : SizeUnderLock();
   }
   bool empty() const { return size() == 0; }
   // Of the first segment.
@@ -70,10 +70,9 @@ class Buffer {
   // --- Adding (buffer.cc) -------------------------------------------------
 
   bool Add(const void* data, std::size_t n) {
-    Segment* tail = tail_;
-    if ((bits_ & kAddIsSlow) == 0 && tail != nullptr &&
-        tail->flags == Segment::kOwned && n <= tail->tail_room() &&
-        n <= SSIZE_MAX - length_) [[likely]] {
+    Segment* tail = Plain(kAddIsSlow) ? tail_ : nullptr;
+    if (tail != nullptr && tail->flags == Segment::kOwned &&
+        n <= tail->tail_room() && n <= SSIZE_MAX - length_) [[likely]] {
       CopySmall(tail->end, data, n);
       tail->end += n;
       length_ += n;
@@ -83,9 +82,8 @@ class Buffer {
   }
   bool Add(std::string_view s) { return Add(s.data(), s.size()); }
   bool Prepend(const void* data, std::size_t n) {
-    Segment* s = first_;
-    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr &&
-        s->flags == Segment::kOwned && s->begin != s->end &&
+    Segment* s = Plain(kTakeIsSlow) ? first_ : nullptr;
+    if (s != nullptr && s->flags == Segment::kOwned && s->begin != s->end &&
         n <= s->head_room() && n <= SSIZE_MAX - length_) [[likely]] {
       s->begin -= n;
       CopySmall(s->begin, data, n);
@@ -122,9 +120,8 @@ class Buffer {
   // --- Taking and looking (buffer_take.cc) --------------------------------
 
   bool Drain(std::size_t n) {
-    Segment* s = first_;
-    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr && n < s->size())
-        [[likely]] {
+    Segment* s = Plain(kTakeIsSlow) ? first_ : nullptr;
+    if (s != nullptr && n < s->size()) [[likely]] {
       s->begin += n;
       length_ -= n;
       return true;
@@ -133,9 +130,9 @@ class Buffer {
   }
   // Copied and drained, or -1.
   int Remove(void* data, std::size_t n) {
-    Segment* s = first_;
-    if ((bits_ & kTakeIsSlow) == 0 && s != nullptr && n <= INT_MAX &&
-        n < s->size() && s->in_memory()) [[likely]] {
+    Segment* s = Plain(kTakeIsSlow) ? first_ : nullptr;
+    if (s != nullptr && n <= INT_MAX && n < s->size() && s->in_memory())
+        [[likely]] {
       CopySmall(data, s->begin, n);
       s->begin += n;
       length_ -= n;
@@ -154,9 +151,9 @@ class Buffer {
   // --- Space (buffer_space.cc) --------------------------------------------
 
   int Reserve(ev_ssize_t n, iovec* vectors, int n_vec) {
-    Segment* tail = tail_;
-    if ((bits_ & (kFrozenEnd | kLocked)) == 0 && n_vec >= 1 && n > 0 &&
-        tail != nullptr && tail->flags == Segment::kOwned &&
+    Segment* tail = Plain(kFrozenEnd) ? tail_ : nullptr;
+    if (n_vec >= 1 && n > 0 && tail != nullptr &&
+        tail->flags == Segment::kOwned &&
         static_cast<std::size_t>(n) <= tail->tail_room()) [[likely]] {
       vectors[0].iov_base = tail->end;
       vectors[0].iov_len = tail->tail_room();
@@ -165,9 +162,9 @@ class Buffer {
     return ReserveSlow(n, vectors, n_vec);
   }
   bool Commit(const iovec* vectors, int n_vec) {
-    Segment* tail = tail_;
-    if ((bits_ & kAddIsSlow) == 0 && n_vec == 1 && tail != nullptr &&
-        tail->flags == Segment::kOwned && tail->end == vectors[0].iov_base &&
+    Segment* tail = Plain(kAddIsSlow) ? tail_ : nullptr;
+    if (n_vec == 1 && tail != nullptr && tail->flags == Segment::kOwned &&
+        tail->end == vectors[0].iov_base &&
         vectors[0].iov_len <= tail->tail_room() &&
         vectors[0].iov_len <= SSIZE_MAX - length_) [[likely]] {
       tail->end += vectors[0].iov_len;
@@ -266,9 +263,9 @@ class Buffer {
     kOwnsLock = 32,
     kObserved = 64,
   };
-  static constexpr std::uint8_t kAddIsSlow = kFrozenEnd | kLocked | kWatched;
+  static constexpr std::uint8_t kAddIsSlow = kFrozenEnd | kWatched;
 
-  static constexpr std::uint8_t kTakeIsSlow = kFrozenFront | kLocked | kWatched;
+  static constexpr std::uint8_t kTakeIsSlow = kFrozenFront | kWatched;
 
   // Small copies are most copies: without a call. The two ends of `n` bytes,
   // kHalf to twice that.
@@ -301,6 +298,10 @@ class Buffer {
   ev_ssize_t Move(Buffer* target, std::size_t n, bool frozen);
   ev_ssize_t ReadSome(int fd, std::size_t limit);
   std::size_t SizeUnderLock() const;
+  // Without a lock, and none of these.
+  bool Plain(std::uint8_t slow) const {
+    return lock_bits_ == 0 && (bits_ & slow) == 0;
+  }
   bool AddSlow(const void* data, std::size_t n);
   bool PrependSlow(const void* data, std::size_t n);
   bool DrainSlow(std::size_t n);
@@ -368,7 +369,8 @@ class Buffer {
   std::uint32_t max_read_ = 4096;
   std::uint32_t references_ = 1;
   std::uint32_t flags_ = 0;
-  std::uint8_t bits_ = 0;
+  std::uint8_t lock_bits_ = 0;   // kLocked and such: set before it is shared
+  std::uint8_t bits_ = 0;        // under the lock
   bool reads_directly_ = false;  // the last read was of some KiB
 };
 
@@ -378,10 +380,10 @@ class BufferGuard {
  public:
   enum Access { kFull, kAppend, kLook };
   explicit BufferGuard(const Buffer* b, Access access = kFull)
-      : lock_((b->bits_ & Buffer::kLocked) ? b->lock_ : nullptr) {
+      : lock_(b->lock_bits_ != 0 ? b->lock_ : nullptr) {
     if (lock_ != nullptr) [[unlikely]] {
       held_ = access == kLook ? lock_->EnterLook()
-              : access == kAppend && (b->bits_ & Buffer::kAppendsByLeaf)
+              : access == kAppend && (b->lock_bits_ & Buffer::kAppendsByLeaf)
                   ? lock_->EnterAppend()
                   : lock_->EnterFull();
     }

@@ -42,7 +42,7 @@ void Buffer::Splice(Buffer* source, bool in_front) {
 // nothing done, where it is not that simple: locks, callbacks, or a stream that
 // would come to hold spare memory.
 bool Buffer::Trade(Buffer* source) {
-  if (tail_ != nullptr || ((bits_ | source->bits_) & kLocked) != 0 ||
+  if (tail_ != nullptr || (lock_bits_ | source->lock_bits_) != 0 ||
       callbacks_ != nullptr || source->callbacks_ != nullptr) {
     return false;
   }
@@ -242,7 +242,7 @@ bool Buffer::AddReference(const void* data, std::size_t offset, std::size_t n,
   auto* bytes = static_cast<unsigned char*>(const_cast<void*>(data));
   s->memory = s->begin = n != 0 || offset != 0 ? bytes + offset : bytes;
   s->end = s->limit = n != 0 ? s->begin + n : s->begin;
-  if ((bits_ & kAddIsSlow) == 0 && n <= SSIZE_MAX - length_) {
+  if (Plain(kAddIsSlow) && n <= SSIZE_MAX - length_) {
     DropSpares();
     AppendData(s);
     length_ += n;

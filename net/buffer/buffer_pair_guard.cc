@@ -14,7 +14,7 @@ BufferPairGuard::BufferPairGuard(Buffer* target, Buffer* source, bool appends)
   // One lock for both: the two sides of a stream.
   if (target_lock_ == source_lock_) source_lock_ = nullptr;
   const bool by_leaf = appends && target_lock_ != nullptr &&
-                       (target->bits_ & Buffer::kAppendsByLeaf) != 0;
+                       (target->lock_bits_ & Buffer::kAppendsByLeaf) != 0;
   if (by_leaf) {
     if (source_lock_ != nullptr) source_lock_->LockOuter();
     target_outer_ = target_lock_->TryLockOuter();

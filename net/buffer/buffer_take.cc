@@ -19,7 +19,7 @@ void Buffer::DrainOnly(Segment* only) {
 }
 
 bool Buffer::DrainSlow(std::size_t n) {
-  if ((bits_ & kTakeIsSlow) == 0 && n != 0 && n >= length_ && first_ == last_ &&
+  if (Plain(kTakeIsSlow) && n != 0 && n >= length_ && first_ == last_ &&
       tail_ != nullptr) {
     DrainOnly(first_);
     return true;
@@ -68,7 +68,7 @@ void Buffer::DrainLocked(std::size_t n, BufferGuard* doomed) {
 }
 
 int Buffer::RemoveSlow(void* data, std::size_t n) {
-  if ((bits_ & kTakeIsSlow) == 0 && n >= length_ && first_ == last_ &&
+  if (Plain(kTakeIsSlow) && n >= length_ && first_ == last_ &&
       tail_ != nullptr && length_ != 0 && length_ <= INT_MAX &&
       first_->flags == Segment::kOwned) {
     n = length_;

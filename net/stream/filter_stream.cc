@@ -49,7 +49,7 @@ bufferevent_filter_result FilterInput(FilterStream* s,
                                       bufferevent_flush_mode mode,
                                       bool* processed) {
   if (mode == BEV_NORMAL) {
-    if (!(s->enabled & EV_READ) || s->read_suspended || ReadIsFull(s)) {
+    if (!s->MayRead() || ReadIsFull(s)) {
       return BEV_OK;
     }
   }
@@ -75,8 +75,7 @@ bufferevent_filter_result FilterOutput(FilterStream* s,
                                        bufferevent_flush_mode mode,
                                        bool* processed) {
   if (mode == BEV_NORMAL) {
-    if (!(s->enabled & EV_WRITE) || s->write_suspended || BelowIsFull(s) ||
-        s->output_buffer.empty()) {
+    if (!s->MayWrite() || BelowIsFull(s) || s->output_buffer.empty()) {
       return BEV_OK;
     }
   }
@@ -103,8 +102,7 @@ bufferevent_filter_result FilterOutput(FilterStream* s,
       s->TriggerLocked(EV_WRITE, 0);
       s->output_buffer.Unfreeze(true);
       // The callback may have written more.
-      again = result == BEV_OK && (s->enabled & EV_WRITE) &&
-              !s->write_suspended && !s->output_buffer.empty() &&
+      again = result == BEV_OK && s->MayWrite() && !s->output_buffer.empty() &&
               !BelowIsFull(s);
     }
   } while (again);

@@ -157,6 +157,7 @@ void StreamMove::Arrive(EventBase* base) {
     }
     Put(base, &s->ev_read, layer.read);
     Put(base, &s->ev_write, layer.write);
+    s->write_armed = layer.write.inserted;
     if (s->limit != nullptr) Put(base, &s->limit->refill, layer.refill);
     if (layer.deferred) s->Defer();
     if (layer.flushing) s->ScheduleFlush();

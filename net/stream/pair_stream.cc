@@ -10,9 +10,7 @@ struct PairStream : Stream {
 PairStream* AsPair(Stream* s) { return static_cast<PairStream*>(s); }
 
 bool ReadyToTake(PairStream* from, PairStream* to) {
-  return (to->enabled & EV_READ) && !to->read_suspended &&
-         (from->enabled & EV_WRITE) && !from->write_suspended &&
-         !from->output_buffer.empty();
+  return to->MayRead() && from->MayWrite() && !from->output_buffer.empty();
 }
 
 // Moves what fits. The outer lock is held, no leaf.

@@ -37,9 +37,8 @@ int ArmWrite(Stream* s) {
   return 0;
 }
 
-bool WritePending(const Stream* s) {
-  return (s->ev_write.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
-}
+// Leaf.
+bool WritePending(const Stream* s) { return s->write_armed; }
 
 void OutputChanged(Stream* s, std::size_t added, std::size_t, bool) {
   if (added == 0) return;
@@ -62,14 +61,17 @@ void FailWrite(Stream* s, short what, int error) {
 // The outer lock is held. `connected`: this is the first call after it.
 void WriteSome(Stream* s) {
   const std::size_t most = WriteMaxOf(s);
-  if (s->write_suspended) return;
+  if (!s->MayWrite()) return;
   bool progress = false;
   if (!s->output_buffer.empty()) {
     if (most == 0) return;
     const ev_ssize_t n =
         s->output_buffer.WriteForStream(s->ev_write.ev_fd, most);
     const int error = errno;
-    s->flushed_turn = s->base()->turn();
+    {
+      LeafGuard leaf(s);
+      s->flushed_turn = s->base()->turn();
+    }
     if (n < 0) {
       if (!TryAgain(error)) {
         FailWrite(s, BEV_EVENT_ERROR, error);
@@ -99,9 +101,13 @@ void WriteSome(Stream* s) {
 void OnFlush(event_callback*, void* arg) {
   auto* s = static_cast<Stream*>(arg);
   StreamScope scope(s);
-  const bool tell = s->tell_empty;
-  s->tell_empty = false;
-  if (!(s->enabled & EV_WRITE) || s->connecting || WritePending(s)) return;
+  bool tell;
+  {
+    LeafGuard leaf(s);
+    tell = s->tell_empty;
+    s->tell_empty = false;
+    if (!s->MayWrite() || s->connecting || WritePending(s)) return;
+  }
   if (tell && s->output_buffer.empty()) {
     s->TriggerLocked(EV_WRITE, 0);
   } else {
@@ -163,15 +169,19 @@ void OnReadable(evutil_socket_t fd, short what, void* arg) {
     return;
   }
   std::size_t most = ReadMaxOf(s);
-  if (s->wm_read.high != 0) {
-    const std::size_t size = s->input_buffer.size();
-    if (size >= s->wm_read.high) {
-      s->SuspendRead(kSuspendWatermark);
-      return;
+  {
+    LeafGuard leaf(s);
+    const std::size_t high = s->wm_read.high;
+    if (high != 0) {
+      const std::size_t size = s->input_buffer.size();
+      if (size >= high) {
+        s->SuspendRead(kSuspendWatermark);
+        return;
+      }
+      if (high - size < most) most = high - size;
     }
-    if (s->wm_read.high - size < most) most = s->wm_read.high - size;
   }
-  if (s->read_suspended || most == 0 || !(s->enabled & EV_READ)) return;
+  if (most == 0 || !s->MayRead()) return;
   const ev_ssize_t n = s->input_buffer.ReadForStream(fd, most);
   if (n > 0) {
     StreamLimit::ChargeRead(s, n);
@@ -321,7 +331,8 @@ int AwaitConnect(Stream* s) {
   if (s->connect != nullptr && s->connect->deadline_ns != 0) {
     const std::int64_t left = s->connect->deadline_ns - s->base()->NowNs();
     const timeval wait = {left / 1000000000, left % 1000000000 / 1000 + 1};
-    return s->base()->Add(&s->ev_write, &wait);
+    s->write_armed = s->base()->Add(&s->ev_write, &wait) == 0;
+    return s->write_armed ? 0 : -1;
   }
   return s->AddEvent(&s->ev_write, s->timeout_write);
 }

@@ -357,10 +357,23 @@ void Stream::ResumeWrite(Suspension why) {
 
 int Stream::AddEvent(event* ev, const timeval& timeout) {
   if (base() == nullptr) return -1;
-  return base()->Add(ev, IsSet(timeout) ? &timeout : nullptr);
+  const int result = base()->Add(ev, IsSet(timeout) ? &timeout : nullptr);
+  if (ev == &ev_write) write_armed = result == 0;
+  return result;
+}
+
+bool Stream::MayRead() const {
+  LeafGuard leaf(this);
+  return (enabled & EV_READ) && !read_suspended;
+}
+
+bool Stream::MayWrite() const {
+  LeafGuard leaf(this);
+  return (enabled & EV_WRITE) && !write_suspended;
 }
 
 void Stream::DelEvent(event* ev) {
+  if (ev == &ev_write) write_armed = false;
   if ((ev->ev_evcallback.evcb_flags & EVLIST_INIT) == 0) return;
   EventBase* b = EventBase::From(ev->ev_base);
   if (b != nullptr) b->Del(ev, DelWait::kNever);
@@ -374,7 +387,7 @@ void Stream::ScheduleFlush() {
     b->Activate(&ev_write, EV_WRITE, 1);
     return;
   }
-  b->ScheduleAtEndOfTurn(&flush, flushed_turn == b->turn());
+  b->ScheduleAtEndOfTurn(&flush, flushed_turn);
 }
 
 // --- Timers of kinds without descriptors ------------------------------------

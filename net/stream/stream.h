@@ -107,14 +107,15 @@ struct Stream : bufferevent {
   std::uint8_t options;
   std::uint8_t read_suspended;  // Suspension bits
   std::uint8_t write_suspended;
-  bool readcb_pending : 1;
-  bool writecb_pending : 1;
-  bool connecting : 1;
+  bool readcb_pending;
+  bool writecb_pending;
+  bool connecting;
 
-  bool nodelay : 1;     // for sockets that we connect
-  bool tell_empty : 1;  // writing was enabled with nothing to write
-  bool moving : 1;      // to another base: see move.h
-  bool dead : 1;        // the last reference is gone
+  bool nodelay;      // for sockets that we connect
+  bool write_armed;  // ev_write was added, and not deleted since
+  bool tell_empty;   // writing was enabled with nothing to write
+  bool moving;       // to another base: see move.h
+  bool dead;         // the last reference is gone
 
   static Stream* From(bufferevent* b) { return static_cast<Stream*>(b); }
   static const Stream* From(const bufferevent* b) {
@@ -195,6 +196,9 @@ struct Stream : bufferevent {
   // Adds the event with this timeout (zero: none), 0 or -1.
   int AddEvent(event* ev, const timeval& timeout);
   void DelEvent(event* ev);
+  // Enabled and not held back.
+  bool MayRead() const;
+  bool MayWrite() const;
   static bool IsSet(const timeval& tv) {
     return tv.tv_sec != 0 || tv.tv_usec != 0;
   }

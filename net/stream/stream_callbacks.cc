@@ -4,6 +4,27 @@
 #include "percore/net/stream/stream.h"
 
 namespace percore {
+namespace {
+
+// The pointers are read with the outer lock, which is not held where callbacks
+// run without it.
+class CallbackGuard {
+ public:
+  explicit CallbackGuard(Stream* s)
+      : lock_(s->options & BEV_OPT_UNLOCK_CALLBACKS ? s->lock : nullptr) {
+    if (lock_ != nullptr) lock_->LockOuter();
+  }
+  ~CallbackGuard() {
+    if (lock_ != nullptr) lock_->UnlockOuter();
+  }
+  CallbackGuard(const CallbackGuard&) = delete;
+  CallbackGuard& operator=(const CallbackGuard&) = delete;
+
+ private:
+  BufferLock* lock_;
+};
+
+}  // namespace
 
 // Queues the run of what is pending; it holds a reference. Leaf held.
 void Stream::Defer() {
@@ -66,20 +87,38 @@ void Stream::RunDeferred(event_callback*, void* arg) {
 
 // Each reads its pointer anew: Free has cleared it.
 void Stream::CallRead() {
-  const bufferevent_data_cb call = readcb;
+  bufferevent_data_cb call;
+  void* arg;
+  {
+    CallbackGuard guard(this);
+    call = readcb;
+    arg = cbarg;
+  }
   if (call == nullptr) return;
-  call(this, cbarg);
+  call(this, arg);
   CheckInputWatermark();
 }
 
 void Stream::CallWrite() {
-  const bufferevent_data_cb call = writecb;
-  if (call != nullptr) call(this, cbarg);
+  bufferevent_data_cb call;
+  void* arg;
+  {
+    CallbackGuard guard(this);
+    call = writecb;
+    arg = cbarg;
+  }
+  if (call != nullptr) call(this, arg);
 }
 
 void Stream::CallEvent(short what) {
-  const bufferevent_event_cb call = errorcb;
-  if (call != nullptr) call(this, what, cbarg);
+  bufferevent_event_cb call;
+  void* arg;
+  {
+    CallbackGuard guard(this);
+    call = errorcb;
+    arg = cbarg;
+  }
+  if (call != nullptr) call(this, what, arg);
 }
 
 // semantics 10.3: a reader that leaves the buffer full is called again.

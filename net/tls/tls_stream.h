@@ -133,9 +133,7 @@ struct TlsStream : Stream {
   void UpdateInterest();
   // On sockets, with the leaf: waits for room in the system, or no more.
   void AwaitRoom(bool wait);
-  bool IsAwaitingRoom() const {
-    return (ev_write.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0;
-  }
+  bool IsAwaitingRoom() const { return write_armed; }
 };
 
 }  // namespace percore

@@ -179,8 +179,8 @@ class EventBase {
   // waits for the next.
   bool ScheduleCallback(event_callback* cb);
   // As ScheduleCallback, without that limit: for what only ends a turn's work,
-  // as the writes of streams. `next_turn`: not in this turn.
-  bool ScheduleAtEndOfTurn(event_callback* cb, bool next_turn);
+  // as the writes of streams. Not in turn number `not_in`.
+  bool ScheduleAtEndOfTurn(event_callback* cb, std::uint64_t not_in);
   // True if it was scheduled.
   bool CancelCallback(event_callback* cb);
   // Runs `run` once when this pass over the active callbacks ends, or the loop

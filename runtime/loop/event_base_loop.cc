@@ -61,13 +61,13 @@ bool EventBase::ScheduleCallback(event_callback* cb) {
   return true;
 }
 
-bool EventBase::ScheduleAtEndOfTurn(event_callback* cb, bool next_turn) {
+bool EventBase::ScheduleAtEndOfTurn(event_callback* cb, std::uint64_t not_in) {
   Entrance entrance(this);
   if (cb->evcb_flags &
       (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER | EVLIST_FINALIZING)) {
     return false;
   }
-  if (next_turn) {
+  if (stats_.turns == not_in) {
     QueueLater(cb);
   } else {
     QueueActive(cb);
