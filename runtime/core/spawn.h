@@ -91,9 +91,11 @@ class SpawnState : public std::enable_shared_from_this<SpawnState<T>> {
   // Blocks.
   Answer Wait() {
     MutexLock lock(&mutex_);
-    if (!runtime_->Await(
-            &mutex_, &changed_, INT64_MAX / 4,
-            [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return done_; })) {
+    // The runtime may be gone by the time that it is done.
+    if (!done_ && !runtime_->Await(&mutex_, &changed_, INT64_MAX / 4,
+                                   [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                                     return done_;
+                                   })) {
       return absl::DeadlineExceededError("nothing runs that could end it");
     }
     taken_ = true;
