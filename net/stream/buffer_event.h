@@ -32,6 +32,8 @@
 //   others              of the system call that failed (absl::ErrnoToStatus):
 //                       Unavailable for a reset or refused connection
 //
+// It stays on its base: Stream::MoveTo is refused while it holds the stream.
+//
 // Belongs to the thread of its base's loop, every method. It may be closed,
 // moved or destroyed by any callback or coroutine, its own too.
 #ifndef PERCORE_NET_STREAM_BUFFER_EVENT_H_

@@ -20,6 +20,8 @@ int StreamMove::Start(Stream* top, EventBase* target) {
     return ENOTSUP;
   }
   if (top->above != nullptr) return EPERM;
+  // What a BufferEvent keeps beside it belongs to this base's thread.
+  if (top->extension != nullptr) return ENOTSUP;
   int count = 0;
   for (Stream* s = top; s != nullptr; s = s->Underlying()) {
     if (s->kind() == StreamKind::kPair) return ENOTSUP;

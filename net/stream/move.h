@@ -17,7 +17,9 @@
 //
 // Errors of Stream::MoveTo, with which nothing has changed:
 //   EBUSY      a connect or a look-up is under way, or a move
-//   ENOTSUP    one half of a pair; a base that threads share (it needs no move)
+//   ENOTSUP    one half of a pair; a base that threads share (it needs no
+//   move);
+//              a stream that a BufferEvent holds
 //   EPERM      a layer of a stack that is not its top
 //   ECANCELED  the target's base is gone
 //   ENOMEM

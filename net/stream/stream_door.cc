@@ -31,6 +31,7 @@ StreamDoor::StreamDoor(Stream* s, bool open, StreamHooks hooks)
     : stream_(s), base_(s->base()), open_(open), hooks_(hooks) {
   base_->InitCallback(&wake_, base_->priorities() / 2, &OnWake, this);
   s->SetCallbacks(&OnRead, &OnWrite, &OnEvent, this);
+  s->extension = this;
   FitReadWatermark();
   SetWriteLimit(write_limit_);
 }
@@ -55,6 +56,7 @@ Stream* StreamDoor::Release() {
   Stream* s = stream_;
   if (s == nullptr) return nullptr;
   Detach(absl::CancelledError("the stream was given away"));
+  s->extension = nullptr;
   s->SetCallbacks(nullptr, nullptr, nullptr, nullptr);
   return s;
 }

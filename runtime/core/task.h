@@ -28,6 +28,9 @@
 //      into names first.
 //   3. co_await in a branch of ?: destroys the temporaries of both branches:
 //      write if and else, or choose the task and await it once.
+//   4. `if (!(co_await a).ok()) co_return;` before `while ((co_await b).ok())`
+//      has given a body that never ran (not reduced yet, so without a test):
+//      name the answers.
 // And two of the language: the captures of a lambda coroutine live in the
 // lambda, which must outlive the coroutine (pass them as parameters); a
 // reference parameter is kept as a reference.

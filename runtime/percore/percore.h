@@ -156,7 +156,8 @@ struct bufferevent_rate_limit_group;
    after that has returned), at once when no loop runs. From then on it belongs
    to the target's thread. A filter moves with all below it.
    0, or -1 with errno set and nothing changed: EBUSY (connecting, looking a
-   name up, moving), ENOTSUP (one half of a pair; a base that threads share),
+   name up, moving), ENOTSUP (one half of a pair; a base that threads share;
+   a stream that a C++ BufferEvent holds),
    EPERM (another stream is over it: move that), ECANCELED (the target has
    ended), ENOMEM. Owner thread of bev; the target may be any. */
 EVENT2_EXPORT_SYMBOL int percore_bufferevent_move(struct bufferevent *bev,

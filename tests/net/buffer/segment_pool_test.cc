@@ -21,7 +21,7 @@ bool Keeps() {
   return keeps;
 }
 
-TEST(SegmentPoolTest, RecyclesTwoSizes) {
+TEST(SegmentPoolTest, RecyclesWhatItKeeps) {
   if (!Keeps()) GTEST_SKIP() << "SKIP: a sanitizer's build keeps nothing";
   for (const std::size_t size : {kLargestGrowth, kReadSegment}) {
     void* block = SegmentPool::Take(size);
