@@ -37,6 +37,8 @@ class Chat {
     absl::StatusOr<std::string> name = co_await client.ReadLine(40);
     if (!name.ok() || name->empty()) co_return;
     Seat seat(rooms_[static_cast<std::size_t>(core)], client);
+    // From here on nothing that is said is missed.
+    (void)co_await client.Write("Welcome, " + *name + "\n");
     Tell(&client, "* " + *name + " is here\n");
     for (;;) {
       absl::StatusOr<std::string> line = co_await client.ReadLine(kLongestLine);

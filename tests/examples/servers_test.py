@@ -186,6 +186,7 @@ class ChatTest(unittest.TestCase):
                 self.addCleanup(client.close)
                 self.assertEqual(read_line(client), "Your name?\n")
                 client.sendall(name.encode() + b"\r\n")
+                self.assertEqual(read_line(client), "Welcome, %s\n" % name)
                 for other in clients:
                     self.assertEqual(read_line(other), "* %s is here\n" % name)
                 clients.append(client)
